@@ -1,0 +1,20 @@
+package io.ffrtmp.governance;
+
+/**
+ * Is told of every observation: facts, never a live job. For each observation either {@link
+ * #startFailed} alone, or {@link #started} and later {@link #finished}.
+ *
+ * <p>Called on the thread that starts or concludes the job, before its future completes; calls for
+ * different jobs may overlap. A listener that throws is counted and harms nobody; one that blocks
+ * delays results, never a workload.
+ */
+public interface JobListener {
+  /** A workload is running and watched. */
+  default void started(JobStart start) {}
+
+  /** An observation has ended. */
+  default void finished(JobResult result) {}
+
+  /** A workload never started. */
+  default void startFailed(JobResult result) {}
+}

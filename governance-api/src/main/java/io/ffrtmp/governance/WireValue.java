@@ -1,0 +1,115 @@
+package io.ffrtmp.governance;
+
+import java.math.BigDecimal;
+import java.math.RoundingMode;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.function.Function;
+
+/**
+ * A value whose content is a map with text keys, and whose accessors are views of it; what is unknown
+ * has no key. For what goes into JSON the map is the wire form itself: keys in a fixed order; text,
+ * numbers, booleans, lists and maps, as any JSON library writes and reads them.
+ */
+abstract class WireValue extends Value {
+  private final Map<String, Object> json;
+
+  WireValue(Map<String, ?> json) {
+    this.json = Collections.unmodifiableMap(new LinkedHashMap<>(json));
+  }
+
+  @Override
+  final Map<String, Object> content() {
+    return json;
+  }
+
+  /** A copy of the state, with this key at the end. */
+  final Map<String, Object> with(String key, Object value) {
+    Map<String, Object> more = new LinkedHashMap<>(json);
+    more.put(key, value);
+    return more;
+  }
+
+  /** The value of a key that may be absent. */
+  final <T> Optional<T> get(String key, Function<Object, T> read) {
+    try {
+      return Optional.ofNullable(json.get(key)).map(read);
+    } catch (ArithmeticException | DateTimeException | NumberFormatException bad) {
+      throw new IllegalArgumentException("'" + json.get(key) + "' is no value of '" + key + "'", bad);
+    }
+  }
+
+  /** The value of a key that must be there. */
+  final <T> T need(String key, Function<Object, T> read) {
+    return get(key, read)
+        .orElseThrow(() -> new IllegalArgumentException("no '" + key + "' in " + json));
+  }
+
+  final Optional<String> text(String key) {
+    return get(key, Object::toString);
+  }
+
+  final OptionalLong number(String key) {
+    return get(key, WireValue::integer).map(OptionalLong::of).orElse(OptionalLong.empty());
+  }
+
+  final <E extends Enum<E>> E constant(String key, Class<E> type) {
+    return need(key, name -> constant(type, name));
+  }
+
+  static <E extends Enum<E>> E constant(Class<E> type, Object name) {
+    for (E constant : type.getEnumConstants()) {
+      if (name(constant).equals(name)) {
+        return constant;
+      }
+    }
+    throw new IllegalArgumentException("unknown " + type.getSimpleName() + " '" + name + "'");
+  }
+
+  static String name(Enum<?> constant) {
+    return constant.name().toLowerCase(Locale.ROOT);
+  }
+
+  static long integer(Object number) {
+    return new BigDecimal(number.toString()).longValueExact();
+  }
+
+  static Instant time(Object time) {
+    return Instant.parse(time.toString()).truncatedTo(ChronoUnit.MICROS);
+  }
+
+  /** Seconds with six decimals: a double would not read back equal over days. */
+  static BigDecimal seconds(Duration duration) {
+    return BigDecimal.valueOf(duration.toNanos() / 1000, 6);
+  }
+
+  static Duration duration(Object seconds) {
+    BigDecimal micros = new BigDecimal(seconds.toString()).movePointRight(6);
+    return Duration.of(micros.setScale(0, RoundingMode.HALF_UP).longValueExact(), ChronoUnit.MICROS);
+  }
+
+  static Map<String, Object> object(Object value) {
+    if (!(value instanceof Map<?, ?> map)) {
+      throw new IllegalArgumentException("a JSON object was expected, not '" + value + "'");
+    }
+    Map<String, Object> object = new LinkedHashMap<>();
+    map.forEach((key, each) -> object.put(key.toString(), each));
+    return object;
+  }
+
+  static List<?> array(Object value) {
+    if (!(value instanceof List<?> list)) {
+      throw new IllegalArgumentException("a JSON array was expected, not '" + value + "'");
+    }
+    return list;
+  }
+}

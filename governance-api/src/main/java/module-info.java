@@ -1,0 +1,9 @@
+/** The vocabulary of governance: values, outcomes and the verdict. It touches no operating system. */
+module io.ffrtmp.governance {
+  requires com.fasterxml.jackson.annotation;
+  requires static org.jspecify;
+
+  exports io.ffrtmp.governance;
+
+  opens io.ffrtmp.governance;
+}
