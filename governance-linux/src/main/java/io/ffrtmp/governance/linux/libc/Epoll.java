@@ -1,0 +1,72 @@
+package io.ffrtmp.governance.linux.libc;
+
+import java.nio.ByteBuffer;
+import java.util.function.IntConsumer;
+
+/** An epoll set (epoll(7)) and an eventfd(2) that wakes its waiter. */
+public final class Epoll implements AutoCloseable {
+  public static final int EPOLLIN = 1;
+  public static final int EPOLLPRI = 2;
+  public static final int EPOLLONESHOT = 1 << 30;
+
+  private static final int EPOLL_CTL_ADD = 1;
+  private static final int EPOLL_CTL_DEL = 2;
+  private static final int CAPACITY = 256;
+
+  /** struct epoll_event is packed on x86-64 alone (sys/epoll.h). */
+  private static final int DATA = Libc.ARM ? 8 : 4;
+
+  private static final int SIZE = DATA + 8;
+
+  private final byte[] events = new byte[CAPACITY * SIZE];
+  private final int epoll;
+  private final int wake;
+
+  /** A new, empty set. */
+  public Epoll() throws ErrnoException {
+    epoll = Libc.check(Raw.epoll_create1(Libc.O_CLOEXEC), "epoll_create1");
+    int event = Raw.eventfd(0, Libc.O_CLOEXEC | Libc.O_NONBLOCK);
+    if (event < 0) {
+      Raw.close(epoll);
+    }
+    wake = Libc.check(event, "eventfd");
+    add(wake, EPOLLIN);
+  }
+
+  /** Adds a descriptor; ENOMEM or ENOSPC if the kernel has no room for it. */
+  public void add(int fd, int mask) throws ErrnoException {
+    byte[] event = new byte[SIZE];
+    Libc.buffer(event).putInt(0, mask).putInt(DATA, fd);
+    Libc.check(Raw.epoll_ctl(epoll, EPOLL_CTL_ADD, fd, event), "epoll_ctl add");
+  }
+
+  /** Removes a descriptor; one that is not in the set is left alone. */
+  public void remove(int fd) {
+    Raw.epoll_ctl(epoll, EPOLL_CTL_DEL, fd, null);
+  }
+
+  /** Waits for descriptors to become ready, and tells each; EINTR and {@link #wake} tell none. */
+  public void await(IntConsumer ready) {
+    int count = Raw.epoll_wait(epoll, events, CAPACITY, -1);
+    ByteBuffer told = Libc.buffer(events);
+    for (int i = 0; i < count; i++) {
+      int fd = told.getInt(i * SIZE + DATA);
+      if (fd != wake) {
+        ready.accept(fd);
+      }
+    }
+  }
+
+  /** Ends a wait under way, and every later one at once. */
+  public void wake() {
+    byte[] one = new byte[8];
+    Libc.buffer(one).putLong(0, 1);
+    Raw.write(wake, one, one.length);
+  }
+
+  @Override
+  public void close() {
+    Raw.close(wake);
+    Raw.close(epoll);
+  }
+}

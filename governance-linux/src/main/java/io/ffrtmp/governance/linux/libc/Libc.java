@@ -1,0 +1,296 @@
+package io.ffrtmp.governance.linux.libc;
+
+import com.sun.jna.Native;
+import com.sun.jna.NativeLibrary;
+import com.sun.jna.Pointer;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Calls of the C library. Every failure is an {@link ErrnoException}; EINTR is repeated. A call and
+ * the reading of its errno have no yield between them, so virtual threads may call too.
+ *
+ * <p>Thread-safe. Numbers are those that x86-64 and aarch64 share.
+ */
+public final class Libc {
+  static final boolean ARM = "aarch64".equals(System.getProperty("os.arch"));
+
+  public static final int O_RDONLY = 0;
+  public static final int O_WRONLY = 1;
+  public static final int O_CREAT = 0x40;
+  public static final int O_NOCTTY = 0x100;
+  public static final int O_TRUNC = 0x200;
+  public static final int O_APPEND = 0x400;
+  public static final int O_NONBLOCK = 0x800;
+  public static final int O_CLOEXEC = 0x80000;
+  public static final int O_DIRECTORY = ARM ? 0x4000 : 0x10000; // asm/fcntl.h
+  public static final int R_OK = 4;
+  public static final int W_OK = 2;
+  public static final int X_OK = 1;
+  public static final int F_OK = 0;
+  public static final int LOCK_SH = 1;
+  public static final int LOCK_EX = 2;
+  public static final int LOCK_NB = 4;
+  public static final int PRIO_PROCESS = 0;
+  public static final long CGROUP_SUPER_MAGIC = 0x27e0eb; // linux/magic.h
+  public static final long CGROUP2_SUPER_MAGIC = 0x63677270;
+
+  private static final int F_DUPFD_CLOEXEC = 1030;
+  private static final int FIRST_HIGH_DESCRIPTOR = 10;
+
+  private Libc() {}
+
+  /** Why this JVM can't call what is needed, or empty: native access, the platform, an old libc. */
+  public static Optional<String> unusable() {
+    try {
+      Raw.getpid(); // links every function, posix_spawn_file_actions_addclosefrom_np (glibc 2.34) too
+      return Optional.empty();
+    } catch (LinkageError | RuntimeException e) {
+      Throwable root = e.getCause() == null ? e : e.getCause();
+      return Optional.of(root.getClass().getSimpleName() + ", " + root.getMessage());
+    }
+  }
+
+  /** The version of glibc; empty for another C library. */
+  public static Optional<String> glibcVersion() {
+    try {
+      return Optional.of(
+          NativeLibrary.getProcess()
+              .getFunction("gnu_get_libc_version")
+              .invokePointer(new Object[0])
+              .getString(0));
+    } catch (LinkageError e) {
+      return Optional.empty();
+    }
+  }
+
+  /** NUL-terminated UTF-8, as the kernel takes it. */
+  public static byte[] utf8(String text) {
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    return Arrays.copyOf(bytes, bytes.length + 1);
+  }
+
+  static String strerror(int errno) {
+    return Raw.strerror(errno).getString(0);
+  }
+
+  /** The number of a system call, which differs between the architectures. */
+  static long number(int x86, int arm) {
+    return ARM ? arm : x86;
+  }
+
+  static int check(int result, String tried) throws ErrnoException {
+    if (result < 0) {
+      throw new ErrnoException(Native.getLastError(), tried);
+    }
+    return result;
+  }
+
+  /** open(2), always with O_CLOEXEC; a file created gets mode 0666 less the umask. */
+  public static int open(String path, int flags) throws ErrnoException {
+    byte[] name = utf8(path);
+    int fd;
+    do {
+      fd = Raw.open(name, flags | O_CLOEXEC, 0666);
+    } while (fd < 0 && Native.getLastError() == Errno.EINTR);
+    return check(fd, "open " + path);
+  }
+
+  /** The same descriptor, or a duplicate of it at 10 or above, clear of what a child is given. */
+  public static int aboveStdio(int fd) throws ErrnoException {
+    if (fd >= FIRST_HIGH_DESCRIPTOR) {
+      return fd;
+    }
+    int high = Raw.fcntl(fd, F_DUPFD_CLOEXEC, FIRST_HIGH_DESCRIPTOR);
+    int errno = Native.getLastError();
+    Raw.close(fd);
+    if (high < 0) {
+      throw new ErrnoException(errno, "fcntl F_DUPFD_CLOEXEC");
+    }
+    return high;
+  }
+
+  /** A pipe's read and write end, both close-on-exec and at 10 or above. */
+  public static int[] pipe() throws ErrnoException {
+    int[] ends = new int[2];
+    check(Raw.pipe2(ends, O_CLOEXEC), "pipe2");
+    try {
+      ends[0] = aboveStdio(ends[0]);
+    } catch (ErrnoException e) {
+      Raw.close(ends[1]);
+      throw e;
+    }
+    try {
+      ends[1] = aboveStdio(ends[1]);
+    } catch (ErrnoException e) {
+      Raw.close(ends[0]);
+      throw e;
+    }
+    return ends;
+  }
+
+  /** close(2), for descriptors whose close can't tell anything of interest. */
+  public static void close(int fd) {
+    Raw.close(fd);
+  }
+
+  /** One read(2). */
+  public static int read(int fd, byte[] buffer) throws ErrnoException {
+    long count;
+    do {
+      count = Raw.read(fd, buffer, buffer.length);
+    } while (count < 0 && Native.getLastError() == Errno.EINTR);
+    return check((int) count, "read");
+  }
+
+  /** Everything up to the end of the file or pipe; the kernel's files tell no size beforehand. */
+  public static byte[] readAll(int fd) throws ErrnoException {
+    byte[] buffer = new byte[4096];
+    int length = 0;
+    for (int count = read(fd, buffer); count > 0; ) {
+      length += count;
+      if (length == buffer.length) {
+        buffer = Arrays.copyOf(buffer, 4 * length);
+      }
+      byte[] rest = new byte[buffer.length - length];
+      count = read(fd, rest);
+      System.arraycopy(rest, 0, buffer, length, count);
+    }
+    return Arrays.copyOf(buffer, length);
+  }
+
+  /** The whole content of one of the kernel's files. */
+  public static byte[] readFile(String path) throws ErrnoException {
+    int fd = open(path, O_RDONLY);
+    try {
+      return readAll(fd);
+    } finally {
+      Raw.close(fd);
+    }
+  }
+
+  /** {@link #readFile} as text; the kernel's files are ASCII where they matter. */
+  public static String readText(String path) throws ErrnoException {
+    return new String(readFile(path), StandardCharsets.UTF_8);
+  }
+
+  /** All of the bytes by write(2); a short write goes on. */
+  public static void write(int fd, byte[] bytes) throws ErrnoException {
+    byte[] rest = bytes;
+    while (rest.length > 0) {
+      long count = Raw.write(fd, rest, rest.length);
+      if (count < 0 && Native.getLastError() != Errno.EINTR) {
+        throw new ErrnoException(Native.getLastError(), "write");
+      }
+      rest = Arrays.copyOfRange(rest, (int) Math.max(count, 0), rest.length);
+    }
+  }
+
+  /** Writes one of the kernel's files with one write(2); what close(2) tells counts too. */
+  public static void writeFile(String path, String text) throws ErrnoException {
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    int fd = open(path, O_WRONLY);
+    long count;
+    int errno;
+    do {
+      count = Raw.write(fd, bytes, bytes.length);
+      errno = count < 0 ? Native.getLastError() : 0;
+    } while (errno == Errno.EINTR);
+    if (Raw.close(fd) < 0 && errno == 0) {
+      errno = Native.getLastError();
+    }
+    if (errno != 0 || count < bytes.length) {
+      throw new ErrnoException(errno == 0 ? Errno.EINVAL : errno, "write '" + text + "' to " + path);
+    }
+  }
+
+  /** mkdirat(2), mode 0700. */
+  public static void mkdirat(int directory, String name) throws ErrnoException {
+    check(Raw.mkdirat(directory, utf8(name), 0700), "mkdir " + name);
+  }
+
+  /** mkdir(2), mode 0700. */
+  public static void mkdir(String path) throws ErrnoException {
+    check(Raw.mkdir(utf8(path), 0700), "mkdir " + path);
+  }
+
+  /** rmdir(2). */
+  public static void rmdir(String path) throws ErrnoException {
+    check(Raw.rmdir(utf8(path)), "rmdir " + path);
+  }
+
+  /** flock(2). */
+  public static void flock(int fd, int operation) throws ErrnoException {
+    int result;
+    do {
+      result = Raw.flock(fd, operation);
+    } while (result < 0 && Native.getLastError() == Errno.EINTR);
+    check(result, "flock");
+  }
+
+  /** Whether access(2) grants the mode; the errno if not, 0 if so. */
+  public static int access(String path, int mode) {
+    return Raw.access(utf8(path), mode) == 0 ? 0 : Native.getLastError();
+  }
+
+  /** The magic number of the file system under a path (statfs(2)). */
+  public static long fileSystem(String path) throws ErrnoException {
+    byte[] statfs = new byte[256];
+    check(Raw.statfs(utf8(path), statfs), "statfs " + path);
+    return buffer(statfs).getLong(0);
+  }
+
+  /** An extended attribute of a file or directory; empty if there is none (getxattr(2)). */
+  public static Optional<byte[]> getxattr(String path, String name) throws ErrnoException {
+    byte[] value = new byte[8192];
+    long length = Raw.getxattr(utf8(path), utf8(name), value, value.length);
+    if (length < 0 && Native.getLastError() == Errno.ENODATA) {
+      return Optional.empty();
+    }
+    check((int) length, "getxattr " + name + " of " + path);
+    return Optional.of(Arrays.copyOf(value, (int) length));
+  }
+
+  /** Sets an extended attribute (setxattr(2)). */
+  public static void setxattr(String path, String name, byte[] value) throws ErrnoException {
+    int result = Raw.setxattr(utf8(path), utf8(name), value, value.length, 0);
+    check(result, "setxattr " + name + " of " + path);
+  }
+
+  /** The niceness of a process's main thread, -20 to 19. */
+  public static int getpriority(int pid) throws ErrnoException {
+    int raw = (int) Raw.syscall(number(140, 141), PRIO_PROCESS, pid, 0, 0); // tells 20 - niceness
+    return 20 - check(raw, "getpriority of " + pid);
+  }
+
+  /** Sets the niceness of a process's main thread. */
+  public static void setpriority(int pid, int niceness) throws ErrnoException {
+    check(Raw.setpriority(PRIO_PROCESS, pid, niceness), "setpriority of " + pid + " to " + niceness);
+  }
+
+  /** The effective user id. */
+  public static int geteuid() {
+    return Raw.geteuid();
+  }
+
+  /** The environment of this process as the C library holds it: {@code NAME=VALUE} in bytes. */
+  public static List<byte[]> environment() {
+    Pointer array = NativeLibrary.getProcess().getGlobalVariableAddress("environ").getPointer(0);
+    List<byte[]> entries = new ArrayList<>();
+    if (array != null) {
+      for (Pointer entry : array.getPointerArray(0)) {
+        entries.add(entry.getByteArray(0, (int) entry.indexOf(0, (byte) 0)));
+      }
+    }
+    return entries;
+  }
+
+  static ByteBuffer buffer(byte[] struct) {
+    return ByteBuffer.wrap(struct).order(ByteOrder.nativeOrder());
+  }
+}

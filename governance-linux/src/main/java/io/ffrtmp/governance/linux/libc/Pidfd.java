@@ -1,0 +1,90 @@
+package io.ffrtmp.governance.linux.libc;
+
+import com.sun.jna.Native;
+import java.nio.ByteBuffer;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * A descriptor that stands for one process for ever, whatever becomes of its number (pidfd_open(2)).
+ *
+ * <p>Thread-safe: once closed, no call reaches the descriptor's number again.
+ */
+public final class Pidfd implements AutoCloseable {
+  /** How a child ended: a code of siginfo's si_code, and its si_status (waitid(2)). */
+  public record Exit(int code, int status) {
+    public static final int CLD_EXITED = 1;
+    public static final int CLD_KILLED = 2;
+    public static final int CLD_DUMPED = 3;
+  }
+
+  private static final int P_PIDFD = 3;
+  private static final int WEXITED = 4;
+  private static final long PIDFD_GET_INFO = 0xC040FF0BL; // linux/pidfd.h, Linux 6.13
+  private static final long PIDFD_INFO_EXIT = 8; // Linux 6.15
+
+  private final int fd;
+  private boolean closed;
+
+  private Pidfd(int fd) {
+    this.fd = fd;
+  }
+
+  /** The process with this id, zombies included. ESRCH if there is none, ENOENT for a thread's id. */
+  public static Pidfd open(int pid) throws ErrnoException {
+    return new Pidfd(
+        Libc.check((int) Raw.syscall(434, pid, 0, 0, 0), "pidfd_open of process " + pid));
+  }
+
+  /** The descriptor, for an epoll set. */
+  public int fd() {
+    return fd;
+  }
+
+  /** Sends a signal; ESRCH once the process was reaped, or this was closed. */
+  public synchronized void send(int signal) throws ErrnoException {
+    if (closed) {
+      throw new ErrnoException(Errno.ESRCH, "pidfd_send_signal");
+    }
+    Libc.check((int) Raw.syscall(424, fd, signal, 0, 0), "pidfd_send_signal " + signal);
+  }
+
+  /**
+   * Reaps our child, waiting for its end if need be; that is the only process touched. Empty if it is
+   * not our child to reap (ECHILD).
+   */
+  public Optional<Exit> reap() throws ErrnoException {
+    byte[] siginfo = new byte[128];
+    int result;
+    int errno;
+    do {
+      result = Raw.waitid(P_PIDFD, fd, siginfo, WEXITED);
+      errno = result < 0 ? Native.getLastError() : 0;
+    } while (errno == Errno.EINTR);
+    if (errno == Errno.ECHILD) {
+      return Optional.empty();
+    }
+    if (errno != 0) {
+      throw new ErrnoException(errno, "waitid");
+    }
+    ByteBuffer info = Libc.buffer(siginfo);
+    return Optional.of(new Exit(info.getInt(8), info.getInt(24)));
+  }
+
+  /** The wait status of a process that was reaped by whomever, where the kernel tells it. */
+  public OptionalInt waitStatus() throws ErrnoException {
+    byte[] info = new byte[64];
+    Libc.buffer(info).putLong(0, PIDFD_INFO_EXIT);
+    Libc.check(Raw.ioctl(fd, PIDFD_GET_INFO, info), "ioctl PIDFD_GET_INFO");
+    boolean told = (Libc.buffer(info).getLong(0) & PIDFD_INFO_EXIT) != 0;
+    return told ? OptionalInt.of(Libc.buffer(info).getInt(60)) : OptionalInt.empty();
+  }
+
+  @Override
+  public synchronized void close() {
+    if (!closed) {
+      closed = true;
+      Raw.close(fd);
+    }
+  }
+}
