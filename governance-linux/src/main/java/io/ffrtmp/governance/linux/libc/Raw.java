@@ -51,6 +51,8 @@ final class Raw {
 
   static native int access(byte[] path, int mode);
 
+  static native int statx(int directory, byte[] path, int flags, int mask, byte[] statx);
+
   static native int statfs(byte[] path, byte[] statfs);
 
   static native long getxattr(byte[] path, byte[] name, byte[] value, long size);
@@ -70,6 +72,8 @@ final class Raw {
   static native int ioctl(int fd, long request, byte[] argument);
 
   static native int waitid(int idType, int id, byte[] siginfo, int options);
+
+  static native int poll(byte[] pollfds, long count, int timeoutMillis);
 
   static native int epoll_create1(int flags);
 
