@@ -9,11 +9,12 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A ceiling of input and output on one whole block device: the kernel's {@code io.max}. The device is
- * named by its number, or by any path on it, which is mapped to its disk when the limit is written.
+ * A ceiling of input and output on one whole block device: the kernel's {@code io.max}. The device
+ * is named by its number, or by any path on it, which is mapped to its disk when the limit is
+ * written.
  *
- * <p>A value is made without rates, and at least one must be added. On cgroup v1 buffered writes are
- * not governed (Documentation/admin-guide/cgroup-v1/blkio-controller.rst).
+ * <p>A value is made without rates, and at least one must be added. On cgroup v1 buffered writes
+ * are not governed (Documentation/admin-guide/cgroup-v1/blkio-controller.rst).
  */
 public final class IoMax extends Value {
   private static final List<String> KEYS = List.of("rbps", "wbps", "riops", "wiops");

@@ -30,7 +30,8 @@ public final class JobResult extends WireValue {
    * implementations of {@link Governor} and for tests.
    *
    * @param endTime by the wall clock
-   * @param processingTime from start to end by a monotonic clock, so that no clock change distorts it
+   * @param processingTime from start to end by a monotonic clock, so that no clock change distorts
+   *     it
    */
   public static JobResult freeze(
       JobStart start,
@@ -87,8 +88,8 @@ public final class JobResult extends WireValue {
   }
 
   /**
-   * The result as a map of the wire names in their fixed order, for any JSON library: values are text,
-   * numbers, booleans, lists and maps. What is unknown is absent. Unmodifiable.
+   * The result as a map of the wire names in their fixed order, for any JSON library: values are
+   * text, numbers, booleans, lists and maps. What is unknown is absent. Unmodifiable.
    */
   @JsonValue
   public Map<String, Object> toJson() {

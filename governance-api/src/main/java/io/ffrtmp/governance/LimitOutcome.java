@@ -4,7 +4,9 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
-/** What became of one limit: asked, written, read back, effective. Values are in the kernel's form. */
+/**
+ * What became of one limit: asked, written, read back, effective. Values are in the kernel's form.
+ */
 public final class LimitOutcome extends WireValue {
   /** What became of a limit. */
   public enum Status {

@@ -16,9 +16,9 @@ import java.util.OptionalLong;
 import java.util.function.Function;
 
 /**
- * A value whose content is a map with text keys, and whose accessors are views of it; what is unknown
- * has no key. For what goes into JSON the map is the wire form itself: keys in a fixed order; text,
- * numbers, booleans, lists and maps, as any JSON library writes and reads them.
+ * A value whose content is a map with text keys, and whose accessors are views of it; what is
+ * unknown has no key. For what goes into JSON the map is the wire form itself: keys in a fixed
+ * order; text, numbers, booleans, lists and maps, as any JSON library writes and reads them.
  */
 abstract class WireValue extends Value {
   private final Map<String, Object> json;
@@ -44,7 +44,8 @@ abstract class WireValue extends Value {
     try {
       return Optional.ofNullable(json.get(key)).map(read);
     } catch (ArithmeticException | DateTimeException | NumberFormatException bad) {
-      throw new IllegalArgumentException("'" + json.get(key) + "' is no value of '" + key + "'", bad);
+      throw new IllegalArgumentException(
+          "'" + json.get(key) + "' is no value of '" + key + "'", bad);
     }
   }
 
@@ -94,7 +95,8 @@ abstract class WireValue extends Value {
 
   static Duration duration(Object seconds) {
     BigDecimal micros = new BigDecimal(seconds.toString()).movePointRight(6);
-    return Duration.of(micros.setScale(0, RoundingMode.HALF_UP).longValueExact(), ChronoUnit.MICROS);
+    return Duration.of(
+        micros.setScale(0, RoundingMode.HALF_UP).longValueExact(), ChronoUnit.MICROS);
   }
 
   static Map<String, Object> object(Object value) {

@@ -25,8 +25,8 @@ import java.util.TreeMap;
  *   <li>environment: this JVM's own, as the process got it
  * </ul>
  *
- * <p>The program is searched on this JVM's {@code PATH}; one with a slash is taken as it is, relative
- * to the workload's directory. The path found is also the workload's {@code argv[0]}.
+ * <p>The program is searched on this JVM's {@code PATH}; one with a slash is taken as it is,
+ * relative to the workload's directory. The path found is also the workload's {@code argv[0]}.
  *
  * <p>Every setter returns a copy.
  */
@@ -76,8 +76,8 @@ public final class Workload extends WireValue {
   }
 
   /**
-   * With this id: 1 to 128 of {@code A-Z a-z 0-9 . _ -}, no leading dot, and no name of a cgroup's own
-   * file.
+   * With this id: 1 to 128 of {@code A-Z a-z 0-9 . _ -}, no leading dot, and no name of a cgroup's
+   * own file.
    *
    * @throws IllegalArgumentException if it is not such a name
    */
@@ -146,8 +146,8 @@ public final class Workload extends WireValue {
   /**
    * With this variable added to the environment, or replaced in it.
    *
-   * @throws IllegalArgumentException if the name is empty or has a {@code =}, or a text has a NUL or
-   *     an unpaired surrogate
+   * @throws IllegalArgumentException if the name is empty or has a {@code =}, or a text has a NUL
+   *     or an unpaired surrogate
    */
   public Workload environment(String name, String value) {
     Checks.text("value of " + name, value);
