@@ -3,7 +3,6 @@ package io.ffrtmp.governance;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -69,10 +68,9 @@ public final class Workload extends WireValue {
     if (command.isEmpty() || command.get(0).isEmpty()) {
       throw new IllegalArgumentException("the command has no program");
     }
-    command.forEach(argument -> Checks.text("argument", argument));
-    Map<String, Object> fields = new LinkedHashMap<>(DEFAULTS);
-    fields.put("command", List.copyOf(command));
-    return new Workload(fields);
+    List<String> copy = List.copyOf(command);
+    copy.forEach(argument -> Checks.text("argument", argument));
+    return new Workload(DEFAULTS).set("command", copy);
   }
 
   /**
