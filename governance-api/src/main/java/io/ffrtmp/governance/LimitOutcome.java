@@ -98,7 +98,7 @@ public final class LimitOutcome extends WireValue {
 
   /** What the caller asked for. */
   public String asked() {
-    return need("asked", Object::toString);
+    return need("asked", String.class::cast);
   }
 
   /** A detail, where there is something to tell. */

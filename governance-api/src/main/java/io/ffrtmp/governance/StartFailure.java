@@ -77,6 +77,6 @@ public final class StartFailure extends WireValue {
 
   /** What was wrong, with the value, and what to do. */
   public String message() {
-    return need("message", Object::toString);
+    return need("message", String.class::cast);
   }
 }
