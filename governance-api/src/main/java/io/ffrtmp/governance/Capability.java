@@ -43,7 +43,7 @@ public final class Capability extends WireValue {
 
   /** A stable word, such as {@code cpu.max} or {@code spawn}. */
   public String name() {
-    return need("name", Object::toString);
+    return need("name", String.class::cast);
   }
 
   /** How far it is there. */
@@ -53,7 +53,7 @@ public final class Capability extends WireValue {
 
   /** What was found. */
   public String detail() {
-    return need("detail", Object::toString);
+    return need("detail", String.class::cast);
   }
 
   /** What an operator can do about the gap. */

@@ -22,10 +22,13 @@ final class Checks {
   private Checks() {}
 
   static String jobId(String id) {
-    boolean kernels = KERNEL_FILES.contains(id) || KERNEL_PREFIXES.stream().anyMatch(id::startsWith);
+    boolean kernels =
+        KERNEL_FILES.contains(id) || KERNEL_PREFIXES.stream().anyMatch(id::startsWith);
     if (!WORD.matcher(id).matches() || id.startsWith(".") || kernels) {
       throw new IllegalArgumentException(
-          "job id '" + printable(id) + "' refused: use 1 to 128 of A-Z a-z 0-9 . _ -, no leading"
+          "job id '"
+              + printable(id)
+              + "' refused: use 1 to 128 of A-Z a-z 0-9 . _ -, no leading"
               + " dot, and no name of a cgroup file such as cgroup.procs or cpu.max");
     }
     return id;

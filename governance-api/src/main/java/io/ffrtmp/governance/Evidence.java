@@ -57,6 +57,6 @@ public final class Evidence extends WireValue {
 
   /** Whether the process was found outside its group, taken there by somebody else. */
   public boolean movedByOthers() {
-    return get("moved_by_others", Boolean.TRUE::equals).orElse(false);
+    return get("moved_by_others", Boolean.class::cast).orElse(false);
   }
 }

@@ -4,7 +4,9 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
-/** What became of one limit: asked, written, read back, effective. Values are in the kernel's form. */
+/**
+ * What became of one limit: asked, written, read back, effective. Values are in the kernel's form.
+ */
 public final class LimitOutcome extends WireValue {
   /** What became of a limit. */
   public enum Status {
@@ -96,7 +98,7 @@ public final class LimitOutcome extends WireValue {
 
   /** What the caller asked for. */
   public String asked() {
-    return need("asked", Object::toString);
+    return need("asked", String.class::cast);
   }
 
   /** A detail, where there is something to tell. */

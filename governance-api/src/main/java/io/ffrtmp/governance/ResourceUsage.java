@@ -6,8 +6,8 @@ import java.util.Map;
 import java.util.OptionalLong;
 
 /**
- * The kernel's counters of a job's group. A counter that the kernel does not keep, or whose file could
- * not be read, is absent, never zero.
+ * The kernel's counters of a job's group. A counter that the kernel does not keep, or whose file
+ * could not be read, is absent, never zero.
  */
 public final class ResourceUsage extends WireValue {
   /** A counter; its wire name ends in its unit, or is a plain count. */

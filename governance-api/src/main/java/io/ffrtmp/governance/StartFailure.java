@@ -4,7 +4,9 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
-/** Why a workload never started: whose fault, at which step, and the kernel's errno if it gave one. */
+/**
+ * Why a workload never started: whose fault, at which step, and the kernel's errno if it gave one.
+ */
 public final class StartFailure extends WireValue {
   /** Whose fault it is. */
   public enum Fault {
@@ -75,6 +77,6 @@ public final class StartFailure extends WireValue {
 
   /** What was wrong, with the value, and what to do. */
   public String message() {
-    return need("message", Object::toString);
+    return need("message", String.class::cast);
   }
 }

@@ -6,8 +6,8 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where a workload's output goes. Never a pipe to this JVM: a writer to a pipe dies with its reader.
- * Relative paths are relative to this JVM's directory.
+ * Where a workload's output goes. Never a pipe to this JVM: a writer to a pipe dies with its
+ * reader. Relative paths are relative to this JVM's directory.
  */
 public final class Stdio extends Value {
   /** The kinds of output. */
@@ -37,7 +37,9 @@ public final class Stdio extends Value {
     return new Stdio(Kind.DISCARD, null);
   }
 
-  /** Output goes where this JVM's goes. If that is a pipe, the workload may not outlive its reader. */
+  /**
+   * Output goes where this JVM's goes. If that is a pipe, the workload may not outlive its reader.
+   */
   public static Stdio inherit() {
     return new Stdio(Kind.INHERIT, null);
   }

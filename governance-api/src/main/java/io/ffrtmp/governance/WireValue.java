@@ -16,9 +16,9 @@ import java.util.OptionalLong;
 import java.util.function.Function;
 
 /**
- * A value whose content is a map with text keys, and whose accessors are views of it; what is unknown
- * has no key. For what goes into JSON the map is the wire form itself: keys in a fixed order; text,
- * numbers, booleans, lists and maps, as any JSON library writes and reads them.
+ * A value whose content is a map with text keys, and whose accessors are views of it; what is
+ * unknown has no key. For what goes into JSON the map is the wire form itself: keys in a fixed
+ * order; text, numbers, booleans, lists and maps, as any JSON library writes and reads them.
  */
 abstract class WireValue extends Value {
   private final Map<String, Object> json;
@@ -43,8 +43,9 @@ abstract class WireValue extends Value {
   final <T> Optional<T> get(String key, Function<Object, T> read) {
     try {
       return Optional.ofNullable(json.get(key)).map(read);
-    } catch (ArithmeticException | DateTimeException | NumberFormatException bad) {
-      throw new IllegalArgumentException("'" + json.get(key) + "' is no value of '" + key + "'", bad);
+    } catch (ArithmeticException | ClassCastException | DateTimeException | NumberFormatException bad) {
+      throw new IllegalArgumentException(
+          "'" + json.get(key) + "' is no value of '" + key + "'", bad);
     }
   }
 
@@ -55,7 +56,7 @@ abstract class WireValue extends Value {
   }
 
   final Optional<String> text(String key) {
-    return get(key, Object::toString);
+    return get(key, String.class::cast);
   }
 
   final OptionalLong number(String key) {
@@ -80,7 +81,7 @@ abstract class WireValue extends Value {
   }
 
   static long integer(Object number) {
-    return new BigDecimal(number.toString()).longValueExact();
+    return decimal(number).longValueExact();
   }
 
   static Instant time(Object time) {
@@ -89,12 +90,21 @@ abstract class WireValue extends Value {
 
   /** Seconds with six decimals: a double would not read back equal over days. */
   static BigDecimal seconds(Duration duration) {
+    Checks.between("processing_seconds", duration.toSeconds(), 0, 1L << 32);
     return BigDecimal.valueOf(duration.toNanos() / 1000, 6);
   }
 
   static Duration duration(Object seconds) {
-    BigDecimal micros = new BigDecimal(seconds.toString()).movePointRight(6);
-    return Duration.of(micros.setScale(0, RoundingMode.HALF_UP).longValueExact(), ChronoUnit.MICROS);
+    BigDecimal micros = decimal(seconds).movePointRight(6).setScale(0, RoundingMode.HALF_UP);
+    return Duration.of(micros.longValueExact(), ChronoUnit.MICROS);
+  }
+
+  private static BigDecimal decimal(Object number) {
+    BigDecimal decimal = new BigDecimal(((Number) number).toString());
+    if (Math.abs(decimal.scale()) > 400) { // what rounds it would fill the memory with zeros
+      throw new ArithmeticException("exponent out of range");
+    }
+    return decimal;
   }
 
   static Map<String, Object> object(Object value) {

@@ -3,7 +3,6 @@ package io.ffrtmp.governance;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -25,8 +24,8 @@ import java.util.TreeMap;
  *   <li>environment: this JVM's own, as the process got it
  * </ul>
  *
- * <p>The program is searched on this JVM's {@code PATH}; one with a slash is taken as it is, relative
- * to the workload's directory. The path found is also the workload's {@code argv[0]}.
+ * <p>The program is searched on this JVM's {@code PATH}; one with a slash is taken as it is,
+ * relative to the workload's directory. The path found is also the workload's {@code argv[0]}.
  *
  * <p>Every setter returns a copy.
  */
@@ -69,15 +68,14 @@ public final class Workload extends WireValue {
     if (command.isEmpty() || command.get(0).isEmpty()) {
       throw new IllegalArgumentException("the command has no program");
     }
-    command.forEach(argument -> Checks.text("argument", argument));
-    Map<String, Object> fields = new LinkedHashMap<>(DEFAULTS);
-    fields.put("command", List.copyOf(command));
-    return new Workload(fields);
+    List<String> copy = List.copyOf(command);
+    copy.forEach(argument -> Checks.text("argument", argument));
+    return new Workload(DEFAULTS).set("command", copy);
   }
 
   /**
-   * With this id: 1 to 128 of {@code A-Z a-z 0-9 . _ -}, no leading dot, and no name of a cgroup's own
-   * file.
+   * With this id: 1 to 128 of {@code A-Z a-z 0-9 . _ -}, no leading dot, and no name of a cgroup's
+   * own file.
    *
    * @throws IllegalArgumentException if it is not such a name
    */
@@ -146,8 +144,8 @@ public final class Workload extends WireValue {
   /**
    * With this variable added to the environment, or replaced in it.
    *
-   * @throws IllegalArgumentException if the name is empty or has a {@code =}, or a text has a NUL or
-   *     an unpaired surrogate
+   * @throws IllegalArgumentException if the name is empty or has a {@code =}, or a text has a NUL
+   *     or an unpaired surrogate
    */
   public Workload environment(String name, String value) {
     Checks.text("value of " + name, value);
