@@ -1,8 +1,10 @@
 package io.ffrtmp.governance;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * What became of one limit: asked, written, read back, effective. Values are in the kernel's form.
@@ -52,8 +54,14 @@ public final class LimitOutcome extends WireValue {
     CURE
   }
 
+  private static final List<String> KEYS =
+      Stream.concat(
+              Stream.of("limit", "status", "asked"),
+              Stream.of(Detail.values()).map(WireValue::name))
+          .toList();
+
   private LimitOutcome(Map<String, Object> json) {
-    super(json);
+    super(inOrder(KEYS, json));
   }
 
   /** An outcome without details. */
@@ -67,23 +75,22 @@ public final class LimitOutcome extends WireValue {
 
   static LimitOutcome fromJson(Object json) {
     LimitOutcome raw = new LimitOutcome(object(json));
-    return raw.status(raw.status());
+    LimitOutcome outcome = of(raw.limit(), raw.status(), raw.asked());
+    for (Detail detail : Detail.values()) {
+      Optional<String> value = raw.get(detail);
+      outcome = value.isPresent() ? outcome.with(detail, value.get()) : outcome;
+    }
+    return outcome;
   }
 
   /** The same details with another status. */
   public LimitOutcome status(Status status) {
-    LimitOutcome copy = of(limit(), status, asked());
-    for (Detail detail : Detail.values()) {
-      Optional<String> value = get(detail);
-      copy = value.isPresent() ? new LimitOutcome(copy.with(name(detail), value.get())) : copy;
-    }
-    return copy;
+    return new LimitOutcome(with("status", status.wireName()));
   }
 
   /** With this detail added or replaced. */
   public LimitOutcome with(Detail detail, String value) {
-    LimitOutcome copy = new LimitOutcome(with(name(detail), value));
-    return copy.status(status());
+    return new LimitOutcome(with(name(detail), value));
   }
 
   /** Which limit. */

@@ -32,6 +32,16 @@ abstract class WireValue extends Value {
     return json;
   }
 
+  /** A copy with these keys only, where they are there, in this order. */
+  static Map<String, Object> inOrder(List<String> keys, Map<String, Object> json) {
+    Map<String, Object> ordered = new LinkedHashMap<>(json);
+    ordered.keySet().retainAll(keys);
+    keys.stream()
+        .filter(ordered::containsKey)
+        .forEach(key -> ordered.put(key, ordered.remove(key)));
+    return ordered;
+  }
+
   /** A copy of the state, with this key at the end. */
   final Map<String, Object> with(String key, Object value) {
     Map<String, Object> more = new LinkedHashMap<>(json);
@@ -43,7 +53,10 @@ abstract class WireValue extends Value {
   final <T> Optional<T> get(String key, Function<Object, T> read) {
     try {
       return Optional.ofNullable(json.get(key)).map(read);
-    } catch (ArithmeticException | ClassCastException | DateTimeException | NumberFormatException bad) {
+    } catch (ArithmeticException
+        | ClassCastException
+        | DateTimeException
+        | NumberFormatException bad) {
       throw new IllegalArgumentException(
           "'" + json.get(key) + "' is no value of '" + key + "'", bad);
     }
