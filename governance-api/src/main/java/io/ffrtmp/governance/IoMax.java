@@ -52,8 +52,7 @@ public final class IoMax extends Value {
    *     could be taken for a rate, as in {@code "/a b=1"}
    */
   public static IoMax path(Path path) {
-    Checks.path("io.max path", path);
-    String text = path.toAbsolutePath().toString();
+    String text = Checks.path("io.max path", path).toAbsolutePath().toString();
     if (text.endsWith(" ") || RATES.matcher(text).find()) {
       throw new IllegalArgumentException(
           "io.max path '" + text + "' can't be told from rates: name another path on the device");

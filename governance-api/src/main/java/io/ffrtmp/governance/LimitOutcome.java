@@ -1,10 +1,7 @@
 package io.ffrtmp.governance;
 
-import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Stream;
 
 /**
  * What became of one limit: asked, written, read back, effective. Values are in the kernel's form.
@@ -54,23 +51,17 @@ public final class LimitOutcome extends WireValue {
     CURE
   }
 
-  private static final List<String> KEYS =
-      Stream.concat(
-              Stream.of("limit", "status", "asked"),
-              Stream.of(Detail.values()).map(WireValue::name))
-          .toList();
+  private static final String[] KEYS =
+      "limit status asked written read_back effective effective_at file errno cure".split(" ");
 
   private LimitOutcome(Map<String, Object> json) {
-    super(inOrder(KEYS, json));
+    super(json, KEYS);
   }
 
   /** An outcome without details. */
   public static LimitOutcome of(Limit limit, Status status, String asked) {
-    Map<String, Object> json = new LinkedHashMap<>();
-    json.put("limit", limit.wireName());
-    json.put("status", status.wireName());
-    json.put("asked", asked);
-    return new LimitOutcome(json);
+    return new LimitOutcome(
+        Map.of("limit", limit.wireName(), "status", status.wireName(), "asked", asked));
   }
 
   static LimitOutcome fromJson(Object json) {
