@@ -52,7 +52,7 @@ class ArchitectureTest {
         .should()
         .onlyDependOnClassesThat()
         .resideInAnyPackage(
-            "io.ffrtmp.governance",
+            "io.ffrtmp.governance..",
             "java.lang..",
             "java.math",
             "java.nio.file",
@@ -121,7 +121,7 @@ class ArchitectureTest {
   }
 
   @Test
-  void setters_ofValues_returnTheirOwnType() {
+  void methods_ofValues_areNeverVoid() {
     assertThat(publicTypes().filter(Value.class::isAssignableFrom))
         .allSatisfy(
             type ->

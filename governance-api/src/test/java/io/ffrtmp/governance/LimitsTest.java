@@ -36,10 +36,10 @@ class LimitsTest {
   }
 
   @Property
-  void limits_setInAnotherOrder_areEqual(@ForAll CpuMax max, @ForAll IoMax io) {
+  void limits_setInAnotherOrder_areEqualDownToTheText(@ForAll CpuMax max, @ForAll IoMax io) {
     Limits one = Limits.NONE.cpuMax(max).cpuWeight(7).memoryMaxBytes(4096).ioMax(io);
     Limits other = Limits.NONE.ioMax(io).memoryMaxBytes(4096).cpuWeight(1).cpuWeight(7).cpuMax(max);
-    assertThat(one).isEqualTo(other).hasSameHashCodeAs(other);
+    assertThat(one).isEqualTo(other).hasSameHashCodeAs(other).hasToString(other.toString());
   }
 
   @Property
