@@ -1,5 +1,6 @@
 package io.ffrtmp.governance;
 
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -59,11 +60,12 @@ final class Checks {
     return text;
   }
 
-  static String path(String what, Object path) {
+  static Path path(String what, Path path) {
     if (path.toString().isEmpty()) {
       throw new IllegalArgumentException(what + " is an empty path");
     }
-    return text(what, path.toString());
+    text(what, path.toString());
+    return path;
   }
 
   static long between(String what, long value, long least, long most) {

@@ -18,7 +18,7 @@ public final class Evidence extends WireValue {
   public static final Evidence NONE = new Evidence(Map.of());
 
   private Evidence(Map<String, Object> json) {
-    super(json);
+    super(json, "survivors", "oom_killed_by", "moved_by_others");
   }
 
   /** With so many processes of the group alive after its leader. */

@@ -48,12 +48,11 @@ public final class IoMax extends Value {
   /**
    * Names the disk under a file or directory, or a device file.
    *
-   * @throws IllegalArgumentException if the path is empty or no UTF-8 text, ends in a space, or could
-   *     be taken for a rate, as in {@code "/a b=1"}
+   * @throws IllegalArgumentException if the path is empty or no UTF-8 text, ends in a space, or
+   *     could be taken for a rate, as in {@code "/a b=1"}
    */
   public static IoMax path(Path path) {
-    Checks.path("io.max path", path);
-    String text = path.toAbsolutePath().toString();
+    String text = Checks.path("io.max path", path).toAbsolutePath().toString();
     if (text.endsWith(" ") || RATES.matcher(text).find()) {
       throw new IllegalArgumentException(
           "io.max path '" + text + "' can't be told from rates: name another path on the device");
@@ -62,8 +61,8 @@ public final class IoMax extends Value {
   }
 
   /**
-   * Reads {@code "MAJ:MIN rbps=N wbps=N riops=N wiops=N"}, or the same with an absolute path instead
-   * of the number; at least one rate.
+   * Reads {@code "MAJ:MIN rbps=N wbps=N riops=N wiops=N"}, or the same with an absolute path
+   * instead of the number; at least one rate.
    *
    * @throws IllegalArgumentException if the text has another form or a value is out of range
    */

@@ -11,6 +11,7 @@ import io.ffrtmp.governance.ExitStatus.Unknown;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -158,7 +159,7 @@ public final class JobResult extends WireValue {
   /** What became of each limit, read back once more at the end. */
   public Receipt receipt() {
     return Receipt.of(
-        need("limits", WireValue::array).stream().map(LimitOutcome::fromJson).toList());
+        need("limits", all -> ((List<?>) all).stream().map(LimitOutcome::fromJson).toList()));
   }
 
   /** The kernel's counters at the end. */

@@ -1,6 +1,5 @@
 package io.ffrtmp.governance;
 
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
@@ -37,7 +36,7 @@ public final class StartFailure extends WireValue {
   }
 
   private StartFailure(Map<String, Object> json) {
-    super(json);
+    super(json, "fault", "step", "errno", "message");
   }
 
   /**
@@ -47,12 +46,9 @@ public final class StartFailure extends WireValue {
    * @param message what was wrong, with the value, and what to do
    */
   public static StartFailure of(Fault fault, Step step, Optional<String> errno, String message) {
-    Map<String, Object> json = new LinkedHashMap<>();
-    json.put("fault", name(fault));
-    json.put("step", name(step));
-    errno.ifPresent(name -> json.put("errno", name));
-    json.put("message", message);
-    return new StartFailure(json);
+    StartFailure failure =
+        new StartFailure(Map.of("fault", name(fault), "step", name(step), "message", message));
+    return errno.map(name -> new StartFailure(failure.with("errno", name))).orElse(failure);
   }
 
   static StartFailure fromJson(Object json) {

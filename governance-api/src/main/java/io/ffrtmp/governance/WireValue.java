@@ -8,12 +8,12 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Collections;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Function;
+import java.util.stream.Stream;
 
 /**
  * A value whose content is a map with text keys, and whose accessors are views of it; what is
@@ -23,8 +23,13 @@ import java.util.function.Function;
 abstract class WireValue extends Value {
   private final Map<String, Object> json;
 
-  WireValue(Map<String, ?> json) {
-    this.json = Collections.unmodifiableMap(new LinkedHashMap<>(json));
+  /**
+   * With these keys only, where they are there, in this order; none given means all as they stand.
+   */
+  WireValue(Map<String, ?> json, String... keys) {
+    Map<String, Object> ordered = new LinkedHashMap<>(keys.length == 0 ? json : Map.of());
+    Stream.of(keys).filter(json::containsKey).forEach(key -> ordered.put(key, json.get(key)));
+    this.json = Collections.unmodifiableMap(ordered);
   }
 
   @Override
@@ -43,7 +48,7 @@ abstract class WireValue extends Value {
   final <T> Optional<T> get(String key, Function<Object, T> read) {
     try {
       return Optional.ofNullable(json.get(key)).map(read);
-    } catch (ArithmeticException | ClassCastException | DateTimeException | NumberFormatException bad) {
+    } catch (ArithmeticException | ClassCastException | DateTimeException bad) {
       throw new IllegalArgumentException(
           "'" + json.get(key) + "' is no value of '" + key + "'", bad);
     }
@@ -107,19 +112,11 @@ abstract class WireValue extends Value {
     return decimal;
   }
 
+  @SuppressWarnings("unchecked") // JSON has no other keys
   static Map<String, Object> object(Object value) {
-    if (!(value instanceof Map<?, ?> map)) {
-      throw new IllegalArgumentException("a JSON object was expected, not '" + value + "'");
+    if (value instanceof Map<?, ?>) {
+      return (Map<String, Object>) value;
     }
-    Map<String, Object> object = new LinkedHashMap<>();
-    map.forEach((key, each) -> object.put(key.toString(), each));
-    return object;
-  }
-
-  static List<?> array(Object value) {
-    if (!(value instanceof List<?> list)) {
-      throw new IllegalArgumentException("a JSON array was expected, not '" + value + "'");
-    }
-    return list;
+    throw new IllegalArgumentException("a JSON object was expected, not '" + value + "'");
   }
 }

@@ -80,8 +80,7 @@ public final class Workload extends WireValue {
    * @throws IllegalArgumentException if it is not such a name
    */
   public Workload jobId(String id) {
-    Checks.jobId(id);
-    return set("jobId", id);
+    return set("jobId", Checks.jobId(id));
   }
 
   /**
@@ -90,8 +89,7 @@ public final class Workload extends WireValue {
    * @throws IllegalArgumentException if it is not such a word
    */
   public Workload intent(String word) {
-    Checks.intent(word);
-    return set("intent", word);
+    return set("intent", Checks.intent(word));
   }
 
   /** Inside these limits. */
@@ -110,8 +108,7 @@ public final class Workload extends WireValue {
    * @throws IllegalArgumentException if the path is empty or no UTF-8 text
    */
   public Workload stdin(Path file) {
-    Checks.path("input file", file);
-    return set("stdin", file);
+    return set("stdin", Checks.path("input file", file));
   }
 
   /**
@@ -137,8 +134,7 @@ public final class Workload extends WireValue {
    * @throws IllegalArgumentException if the path is empty or no UTF-8 text
    */
   public Workload directory(Path path) {
-    Checks.path("directory", path);
-    return set("directory", path);
+    return set("directory", Checks.path("directory", path));
   }
 
   /**
