@@ -67,6 +67,11 @@ public final class Base implements AutoCloseable {
     return sites.size() == 1 && sites.get(0).hierarchy().unified();
   }
 
+  /** Whether jobs live in our own cgroup or beneath it, or beneath the delegated one around it. */
+  public boolean insideOurs() {
+    return sites.isEmpty() || sites.stream().anyMatch(Site::aroundOrBeneathUs);
+  }
+
   private List<Group> groups(String id) {
     return parents.stream().map(parent -> parent.child(id)).toList();
   }
@@ -174,6 +179,7 @@ public final class Base implements AutoCloseable {
   /**
    * Removes a group that is empty and nobody's, under a lock that lets nobody make one meanwhile.
    */
+  @SuppressWarnings("try") // the lock is held, not used
   private void reclaim(String id) throws ErrnoException, IdInUseException {
     JobGroup group = group(id);
     order.writeLock().lock();

@@ -95,6 +95,12 @@ record Site(Hierarchy hierarchy, String directory, String why, boolean ours) {
     return hierarchy.path(directory).equals(hierarchy.own()) && !hierarchy.isSystemRoot(directory);
   }
 
+  boolean aroundOrBeneathUs() {
+    String base = hierarchy.path(directory) + "/";
+    String us = hierarchy.own() + "/";
+    return ours && (us.startsWith(base) || base.startsWith(us));
+  }
+
   /** Where jobs live. */
   Group parent(String name) {
     List<String> above = new ArrayList<>();
