@@ -57,6 +57,6 @@ final class HostProbe {
     all.add(ExitReader.capability(kernel));
     SystemdUnit unit = SystemdUnit.ours();
     all.add(unit.capability());
-    return HostReport.of(all, unit.risks(base));
+    return HostReport.of(all, unit.risks(base.insideOurs()));
   }
 }

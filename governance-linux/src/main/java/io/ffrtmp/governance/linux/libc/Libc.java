@@ -45,6 +45,7 @@ public final class Libc {
   public static final long CGROUP_SUPER_MAGIC = 0x27e0eb; // linux/magic.h
   public static final long CGROUP2_SUPER_MAGIC = 0x63677270;
 
+  private static final int MFD_CLOEXEC = 1;
   private static final int AT_FDCWD = -100;
   private static final int AT_EMPTY_PATH = 0x1000;
   private static final int STATX_TYPE = 1;
@@ -140,6 +141,11 @@ public final class Libc {
       throw e;
     }
     return ends;
+  }
+
+  /** A file in memory, for a child to write to (memfd_create(2)). */
+  public static int memoryFile(String name) throws ErrnoException {
+    return check(Raw.memfd_create(utf8(name), MFD_CLOEXEC), "memfd_create");
   }
 
   /** close(2), for descriptors whose close can't tell anything of interest. */

@@ -2,6 +2,7 @@ package io.ffrtmp.governance.linux.libc;
 
 import com.sun.jna.Native;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -53,9 +54,14 @@ public final class Pidfd implements AutoCloseable {
 
   /** Whether the process has ended, reaped or not. */
   public boolean ended() {
+    return ended(Duration.ZERO);
+  }
+
+  /** Whether the process ends within a time, waiting for it. */
+  public boolean ended(Duration patience) {
     byte[] pollfd = new byte[8];
     Libc.buffer(pollfd).putInt(0, fd).putShort(4, POLLIN);
-    return Raw.poll(pollfd, 1, 0) == 1;
+    return Raw.poll(pollfd, 1, (int) patience.toMillis()) == 1;
   }
 
   /**

@@ -39,6 +39,8 @@ final class Raw {
 
   static native int pipe2(int[] ends, int flags);
 
+  static native int memfd_create(byte[] name, int flags);
+
   static native int fcntl(int fd, int command, int argument);
 
   static native int mkdir(byte[] path, int mode);

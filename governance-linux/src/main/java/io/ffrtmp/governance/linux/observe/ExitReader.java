@@ -1,5 +1,7 @@
 package io.ffrtmp.governance.linux.observe;
 
+import io.ffrtmp.governance.Capability;
+import io.ffrtmp.governance.Capability.State;
 import io.ffrtmp.governance.ExitStatus;
 import io.ffrtmp.governance.ExitStatus.Cause;
 import io.ffrtmp.governance.ExitStatus.Exited;
@@ -37,6 +39,22 @@ public final class ExitReader {
     } catch (ErrnoException olderKernel) {
       return new Unknown(Cause.AUTO_REAPED);
     }
+  }
+
+  /** Whether the kernel tells how processes ended that are not our children. */
+  public static Capability capability(String kernel) {
+    String name = "exit_status_of_strangers";
+    try (Pidfd ourselves = Pidfd.open((int) ProcessHandle.current().pid())) {
+      ourselves.waitStatus();
+      String[] version = kernel.split("[^0-9]+");
+      boolean told = Integer.parseInt(version[0]) * 1000 + Integer.parseInt(version[1]) >= 6015;
+      if (told) {
+        return Capability.of(name, State.YES, "PIDFD_GET_INFO tells it once they are reaped");
+      }
+    } catch (ErrnoException | RuntimeException olderKernel) {
+      // told below
+    }
+    return Capability.of(name, State.NO, "Linux " + kernel + " does not tell").cure("Linux 6.15 or later");
   }
 
   static ExitStatus of(Pidfd.Exit exit) {

@@ -1,5 +1,7 @@
 package io.ffrtmp.governance.linux.process;
 
+import io.ffrtmp.governance.Capability;
+import io.ffrtmp.governance.Capability.State;
 import io.ffrtmp.governance.StartFailure;
 import io.ffrtmp.governance.StartFailure.Fault;
 import io.ffrtmp.governance.StartFailure.Step;
@@ -41,10 +43,36 @@ public final class Spawner {
    */
   public record Spawned(int pid, Optional<Pidfd> pidfd, List<Integer> inheritedPipes) {}
 
+  private static final int SIGCHLD = 17;
   private static final int STDOUT = 1;
   private static final int STDERR = 2;
 
   private final Environment ours = Environment.ours();
+
+  /** How workloads are spawned here, and what stands in for CPU weights. */
+  public static List<Capability> capabilities(boolean bornInside) {
+    String gate = "held at a gate, " + (Gate.isDash() ? "dash" : "/bin/sh and env") + ", until placed";
+    boolean born = bornInside && Spawn.canSetCgroup();
+    return List.of(
+        Capability.of("spawn", State.YES, born ? "posix_spawn into the cgroup" : gate),
+        Capability.of("niceness", State.YES, Niceness.autogroups() ? "with autogroups" : "plain"),
+        sigchld());
+  }
+
+  private static Capability sigchld() {
+    boolean ignored = false;
+    try {
+      String ign = Libc.readText("/proc/self/status").lines()
+          .filter(line -> line.startsWith("SigIgn:")).findFirst().orElse("SigIgn: 0");
+      ignored = (Long.parseUnsignedLong(ign.substring(7).strip(), 16) & 1L << SIGCHLD - 1) != 0;
+    } catch (ErrnoException | NumberFormatException unknown) {
+      return Capability.of("sigchld", State.PARTLY, "its disposition can't be read");
+    }
+    return ignored
+        ? Capability.of("sigchld", State.PARTLY, "ignored: the kernel reaps our children itself")
+            .cure("start the JVM with SIGCHLD at its default, or Linux 6.15 or later")
+        : Capability.of("sigchld", State.YES, "not ignored");
+  }
 
   /** Checks directory and program without any side effect. */
   public Prepared prepare(Workload workload) throws SpawnException {
