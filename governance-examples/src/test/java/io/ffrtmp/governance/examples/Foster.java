@@ -10,7 +10,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 
 /**
  * Runs the command line under a parent that adopts and reaps what it leaves: some containers' PID 1
@@ -78,7 +77,7 @@ final class Foster implements AutoCloseable {
 
   /** Waits until everything that was started here has ended and was reaped. */
   @Override
-  public void close() throws InterruptedException {
-    assertThat(parent.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS)).as("all ended").isTrue();
+  public void close() {
+    await("end of all").atMost(PATIENCE).until(() -> !parent.isAlive());
   }
 }

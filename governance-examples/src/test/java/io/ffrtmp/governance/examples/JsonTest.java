@@ -17,7 +17,8 @@ class JsonTest {
     String json = Json.write(Map.of(key, texts));
 
     assertThat(json).doesNotContain("\n");
-    assertThat(new ObjectMapper().readValue(json, Map.class)).isEqualTo(Map.of(key, texts));
+    assertThat((Object) new ObjectMapper().readValue(json, Map.class))
+        .isEqualTo(Map.of(key, texts));
   }
 
   @Property

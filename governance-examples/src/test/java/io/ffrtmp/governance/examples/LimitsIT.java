@@ -10,6 +10,7 @@ import io.ffrtmp.governance.Verdict;
 import io.ffrtmp.governance.examples.Cli.Outcome;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -20,7 +21,7 @@ class LimitsIT {
 
   private JobResult run(int expected, String... arguments) throws Exception {
     Path file = scratch.resolve("result.json");
-    List<String> all = new java.util.ArrayList<>(List.of("run", "--result", file.toString()));
+    List<String> all = new ArrayList<>(List.of("run", "--result", file.toString()));
     all.addAll(List.of(arguments));
     Outcome outcome = Cli.ffrtmp(scratch, all.toArray(String[]::new));
     assertThat(outcome.status()).as(outcome.err()).isEqualTo(expected);
