@@ -6,6 +6,7 @@ import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import io.ffrtmp.governance.linux.libc.Pidfd;
 import io.ffrtmp.governance.linux.observe.Watcher;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
@@ -40,16 +41,20 @@ final class Linger {
     }
   }
 
+  /** Reading arms the notice: EPOLLPRI tells of a change since the last read (fs/kernfs/file.c). */
   private void watchEvents(JobGroup group, int events) throws ErrnoException {
     try {
-      watcher.watch(events, Epoll.EPOLLPRI, () -> again(group, events));
+      String now = new String(Libc.readAll(events), StandardCharsets.US_ASCII);
+      if (!now.contains("populated 0")) {
+        watcher.watch(events, Epoll.EPOLLPRI, () -> again(group, events));
+        return;
+      }
     } catch (ErrnoException e) {
       Libc.close(events);
       throw e;
     }
-    if (!group.populated()) {
-      group.remove();
-    }
+    Libc.close(events);
+    group.remove();
   }
 
   private void again(JobGroup group, int events) {
