@@ -1,4 +1,6 @@
-/** The vocabulary of governance: values, outcomes and the verdict. It touches no operating system. */
+/**
+ * The vocabulary of governance: values, outcomes and the verdict. It touches no operating system.
+ */
 module io.ffrtmp.governance {
   requires com.fasterxml.jackson.annotation;
   requires static org.jspecify;

@@ -1,6 +1,5 @@
 package io.ffrtmp.governance;
 
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
@@ -19,7 +18,7 @@ public final class Capability extends WireValue {
   }
 
   private Capability(Map<String, Object> json) {
-    super(json);
+    super(json, "name", "state", "detail", "cure");
   }
 
   /**
@@ -29,11 +28,7 @@ public final class Capability extends WireValue {
    * @param detail what was found
    */
   public static Capability of(String name, State state, String detail) {
-    Map<String, Object> json = new LinkedHashMap<>();
-    json.put("name", name);
-    json.put("state", name(state));
-    json.put("detail", detail);
-    return new Capability(json);
+    return new Capability(Map.of("name", name, "state", name(state), "detail", detail));
   }
 
   /** With what an operator can do about the gap. */
@@ -43,7 +38,7 @@ public final class Capability extends WireValue {
 
   /** A stable word, such as {@code cpu.max} or {@code spawn}. */
   public String name() {
-    return need("name", Object::toString);
+    return need("name", String.class::cast);
   }
 
   /** How far it is there. */
@@ -53,7 +48,7 @@ public final class Capability extends WireValue {
 
   /** What was found. */
   public String detail() {
-    return need("detail", Object::toString);
+    return need("detail", String.class::cast);
   }
 
   /** What an operator can do about the gap. */

@@ -1,5 +1,6 @@
 package io.ffrtmp.governance;
 
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -22,10 +23,13 @@ final class Checks {
   private Checks() {}
 
   static String jobId(String id) {
-    boolean kernels = KERNEL_FILES.contains(id) || KERNEL_PREFIXES.stream().anyMatch(id::startsWith);
+    boolean kernels =
+        KERNEL_FILES.contains(id) || KERNEL_PREFIXES.stream().anyMatch(id::startsWith);
     if (!WORD.matcher(id).matches() || id.startsWith(".") || kernels) {
       throw new IllegalArgumentException(
-          "job id '" + printable(id) + "' refused: use 1 to 128 of A-Z a-z 0-9 . _ -, no leading"
+          "job id '"
+              + printable(id)
+              + "' refused: use 1 to 128 of A-Z a-z 0-9 . _ -, no leading"
               + " dot, and no name of a cgroup file such as cgroup.procs or cpu.max");
     }
     return id;
@@ -56,11 +60,12 @@ final class Checks {
     return text;
   }
 
-  static String path(String what, Object path) {
+  static Path path(String what, Path path) {
     if (path.toString().isEmpty()) {
       throw new IllegalArgumentException(what + " is an empty path");
     }
-    return text(what, path.toString());
+    text(what, path.toString());
+    return path;
   }
 
   static long between(String what, long value, long least, long most) {

@@ -5,7 +5,9 @@ public sealed interface Ending {
 
   /** The name in JSON: {@code ended}, {@code detached} or {@code never_started}. */
   default String wireName() {
-    return this instanceof Ended ? "ended" : this instanceof Detached ? "detached" : "never_started";
+    return this instanceof Ended
+        ? "ended"
+        : this instanceof Detached ? "detached" : "never_started";
   }
 
   /**

@@ -18,7 +18,7 @@ public final class Evidence extends WireValue {
   public static final Evidence NONE = new Evidence(Map.of());
 
   private Evidence(Map<String, Object> json) {
-    super(json);
+    super(json, "survivors", "oom_killed_by", "moved_by_others");
   }
 
   /** With so many processes of the group alive after its leader. */
@@ -57,6 +57,6 @@ public final class Evidence extends WireValue {
 
   /** Whether the process was found outside its group, taken there by somebody else. */
   public boolean movedByOthers() {
-    return get("moved_by_others", Boolean.TRUE::equals).orElse(false);
+    return get("moved_by_others", Boolean.class::cast).orElse(false);
   }
 }

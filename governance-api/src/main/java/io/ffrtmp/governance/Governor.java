@@ -6,8 +6,8 @@ import java.util.List;
  * Starts workloads inside limits and watches them to their end.
  *
  * <p>A governor never owns a workload: when the JVM dies, or {@link #close()} is called, every
- * workload goes on inside its limits. Nothing is ever killed, signalled or retried unless the caller
- * says so on a {@link StartedJob}.
+ * workload goes on inside its limits. Nothing is ever killed, signalled or retried unless the
+ * caller says so on a {@link StartedJob}.
  *
  * <p>Thread-safe. Interrupting a waiting thread ends that wait only, never the job.
  *
@@ -25,8 +25,8 @@ public interface Governor extends AutoCloseable {
    * @throws StartFailedException if the workload never started; it carries the result
    * @throws JobIdInUseException if a job with this id exists; nothing was touched
    * @throws IllegalStateException if this governor is closed
-   * @throws InterruptedException if this thread is interrupted while it waits; the job stays watched
-   *     and is found in {@link #jobs()}
+   * @throws InterruptedException if this thread is interrupted while it waits; the job stays
+   *     watched and is found in {@link #jobs()}
    */
   JobResult run(Workload workload) throws InterruptedException;
 
@@ -48,8 +48,8 @@ public interface Governor extends AutoCloseable {
 
   /**
    * Stops watching every job, as {@link Job#detach()} does for one: their results are frozen as
-   * {@link Ending.Detached}, the workloads go on inside their limits. Waits for a start that is half
-   * done. Idempotent and not interruptible.
+   * {@link Ending.Detached}, the workloads go on inside their limits. Waits for a start that is
+   * half done. Idempotent and not interruptible.
    */
   @Override
   void close();

@@ -9,17 +9,22 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A ceiling of input and output on one whole block device: the kernel's {@code io.max}. The device is
- * named by its number, or by any path on it, which is mapped to its disk when the limit is written.
+ * A ceiling of input and output on one whole block device: the kernel's {@code io.max}. The device
+ * is named by its number, or by any path on it, which is mapped to its disk when the limit is
+ * written.
  *
- * <p>A value is made without rates, and at least one must be added. On cgroup v1 buffered writes are
- * not governed (Documentation/admin-guide/cgroup-v1/blkio-controller.rst).
+ * <p>A value is made without rates, and at least one must be added. On cgroup v1 buffered writes
+ * are not governed (Documentation/admin-guide/cgroup-v1/blkio-controller.rst).
  */
 public final class IoMax extends Value {
   private static final List<String> KEYS = List.of("rbps", "wbps", "riops", "wiops");
+  private static final long LARGEST_BYTES = 999_999_999_999_999_999L; // 18 digits
+  private static final long LARGEST_OPERATIONS = (1L << 32) - 2; // UINT_MAX is "max"
   private static final Pattern DEVICE = Pattern.compile("(\\d{1,9}):(\\d{1,9})");
   private static final Pattern RATE = Pattern.compile("(rbps|wbps|riops|wiops)=(\\d{1,18})");
-  private static final Pattern LINE = Pattern.compile("(\\S.*?)((?: +[a-z]+=\\S+)+)");
+
+  /** Where the target ends and the rates begin. */
+  private static final Pattern RATES = Pattern.compile(" +(?=[a-z]+=)");
 
   private final String target;
   private final Map<String, Long> rates;
@@ -43,31 +48,36 @@ public final class IoMax extends Value {
   /**
    * Names the disk under a file or directory, or a device file.
    *
-   * @throws IllegalArgumentException if the path is empty or no UTF-8 text
+   * @throws IllegalArgumentException if the path is empty or no UTF-8 text, ends in a space, or
+   *     could be taken for a rate, as in {@code "/a b=1"}
    */
   public static IoMax path(Path path) {
-    String text = Checks.path("io.max path", path.toAbsolutePath());
+    String text = Checks.path("io.max path", path).toAbsolutePath().toString();
+    if (text.endsWith(" ") || RATES.matcher(text).find()) {
+      throw new IllegalArgumentException(
+          "io.max path '" + text + "' can't be told from rates: name another path on the device");
+    }
     return new IoMax(text, Map.of());
   }
 
   /**
-   * Reads {@code "MAJ:MIN rbps=N wbps=N riops=N wiops=N"}, or the same with a path instead of the
-   * number; at least one rate.
+   * Reads {@code "MAJ:MIN rbps=N wbps=N riops=N wiops=N"}, or the same with an absolute path
+   * instead of the number; at least one rate.
    *
    * @throws IllegalArgumentException if the text has another form or a value is out of range
    */
   public static IoMax parse(String text) {
-    Matcher line = LINE.matcher(text);
-    if (!line.matches()) {
+    String[] parts = RATES.split(text);
+    Matcher device = DEVICE.matcher(parts[0]);
+    if (parts.length == 1 || !(device.matches() || text.startsWith("/"))) {
       throw new IllegalArgumentException(
-          "io.max '" + text + "' is not \"MAJ:MIN rbps=N wbps=N riops=N wiops=N\" or \"PATH …\"");
+          "io.max '" + text + "' is not \"MAJ:MIN rbps=N wbps=N riops=N wiops=N\" or \"/PATH …\"");
     }
-    Matcher device = DEVICE.matcher(line.group(1));
     IoMax result =
         device.matches()
             ? device(Integer.parseInt(device.group(1)), Integer.parseInt(device.group(2)))
-            : path(Path.of(line.group(1)));
-    for (String pair : line.group(2).strip().split(" +")) {
+            : path(Path.of(parts[0]));
+    for (String pair : List.of(parts).subList(1, parts.length)) {
       Matcher rate = RATE.matcher(pair);
       if (!rate.matches() || result.rates.containsKey(rate.group(1))) {
         throw new IllegalArgumentException(
@@ -99,8 +109,8 @@ public final class IoMax extends Value {
   }
 
   private IoMax rate(String key, long value) {
-    boolean operations = key.endsWith("iops");
-    Checks.between("io.max " + key, value, 1, operations ? (1L << 32) - 2 : Long.MAX_VALUE - 1);
+    long most = key.endsWith("iops") ? LARGEST_OPERATIONS : LARGEST_BYTES;
+    Checks.between("io.max " + key, value, 1, most);
     Map<String, Long> more = new TreeMap<>((a, b) -> KEYS.indexOf(a) - KEYS.indexOf(b));
     more.putAll(rates);
     more.put(key, value);

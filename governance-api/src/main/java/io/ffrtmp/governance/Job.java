@@ -8,9 +8,9 @@ import java.util.concurrent.CompletableFuture;
 /**
  * One workload under observation.
  *
- * <p>Thread-safe. Interrupt, timeout and cancellation end the one waiter that they hit; the job stays
- * watched. Only {@link #detach()} and {@link Governor#close()} stop the watching, and neither touches
- * the workload.
+ * <p>Thread-safe. Interrupt, timeout and cancellation end the one waiter that they hit; the job
+ * stays watched. Only {@link #detach()} and {@link Governor#close()} stop the watching, and neither
+ * touches the workload.
  */
 public sealed interface Job permits StartedJob {
 

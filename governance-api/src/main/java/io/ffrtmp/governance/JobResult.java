@@ -11,6 +11,7 @@ import io.ffrtmp.governance.ExitStatus.Unknown;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -30,7 +31,8 @@ public final class JobResult extends WireValue {
    * implementations of {@link Governor} and for tests.
    *
    * @param endTime by the wall clock
-   * @param processingTime from start to end by a monotonic clock, so that no clock change distorts it
+   * @param processingTime from start to end by a monotonic clock, so that no clock change distorts
+   *     it
    */
   public static JobResult freeze(
       JobStart start,
@@ -87,8 +89,8 @@ public final class JobResult extends WireValue {
   }
 
   /**
-   * The result as a map of the wire names in their fixed order, for any JSON library: values are text,
-   * numbers, booleans, lists and maps. What is unknown is absent. Unmodifiable.
+   * The result as a map of the wire names in their fixed order, for any JSON library: values are
+   * text, numbers, booleans, lists and maps. What is unknown is absent. Unmodifiable.
    */
   @JsonValue
   public Map<String, Object> toJson() {
@@ -102,7 +104,7 @@ public final class JobResult extends WireValue {
 
   /** The job's id. */
   public String jobId() {
-    return need("job_id", Object::toString);
+    return need("job_id", String.class::cast);
   }
 
   /** The process id of the leader; absent where no process came to be. */
@@ -122,7 +124,7 @@ public final class JobResult extends WireValue {
 
   /** How the observation ended. */
   public Ending ending() {
-    String ending = need("ending", Object::toString);
+    String ending = need("ending", String.class::cast);
     return switch (ending) {
       case "detached" -> new Detached();
       case "never_started" -> new NeverStarted(need("start_failure", StartFailure::fromJson));
@@ -138,7 +140,7 @@ public final class JobResult extends WireValue {
       return new Exited(code.get());
     }
     if (signal.isPresent()) {
-      boolean dumped = need("exit_core_dumped", Boolean.TRUE::equals);
+      boolean dumped = need("exit_core_dumped", Boolean.class::cast);
       return new Signalled(new Signal(signal.get()), dumped);
     }
     return new Unknown(constant("exit_unknown_cause", ExitStatus.Cause.class));
@@ -157,7 +159,7 @@ public final class JobResult extends WireValue {
   /** What became of each limit, read back once more at the end. */
   public Receipt receipt() {
     return Receipt.of(
-        need("limits", WireValue::array).stream().map(LimitOutcome::fromJson).toList());
+        need("limits", all -> ((List<?>) all).stream().map(LimitOutcome::fromJson).toList()));
   }
 
   /** The kernel's counters at the end. */
@@ -185,6 +187,6 @@ public final class JobResult extends WireValue {
         + (" | reason=" + verdict().wireName())
         + (" | runtime=" + processingTime().toSeconds() + "s")
         + (" | exit=" + exitStatus().map(ExitStatus::brief).orElse("-"))
-        + (" | pid=" + text("pid").orElse("-"));
+        + (" | pid=" + get("pid", Object::toString).orElse("-"));
   }
 }

@@ -38,7 +38,7 @@ public final class JobStart extends WireValue {
 
   /** The job's id. */
   public String jobId() {
-    return need("job_id", Object::toString);
+    return need("job_id", String.class::cast);
   }
 
   /** The process id of the leader; absent where no process came to be. */

@@ -1,10 +1,11 @@
 package io.ffrtmp.governance;
 
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
-/** What became of one limit: asked, written, read back, effective. Values are in the kernel's form. */
+/**
+ * What became of one limit: asked, written, read back, effective. Values are in the kernel's form.
+ */
 public final class LimitOutcome extends WireValue {
   /** What became of a limit. */
   public enum Status {
@@ -50,38 +51,37 @@ public final class LimitOutcome extends WireValue {
     CURE
   }
 
+  private static final String[] KEYS =
+      "limit status asked written read_back effective effective_at file errno cure".split(" ");
+
   private LimitOutcome(Map<String, Object> json) {
-    super(json);
+    super(json, KEYS);
   }
 
   /** An outcome without details. */
   public static LimitOutcome of(Limit limit, Status status, String asked) {
-    Map<String, Object> json = new LinkedHashMap<>();
-    json.put("limit", limit.wireName());
-    json.put("status", status.wireName());
-    json.put("asked", asked);
-    return new LimitOutcome(json);
+    return new LimitOutcome(
+        Map.of("limit", limit.wireName(), "status", status.wireName(), "asked", asked));
   }
 
   static LimitOutcome fromJson(Object json) {
     LimitOutcome raw = new LimitOutcome(object(json));
-    return raw.status(raw.status());
+    LimitOutcome outcome = of(raw.limit(), raw.status(), raw.asked());
+    for (Detail detail : Detail.values()) {
+      Optional<String> value = raw.get(detail);
+      outcome = value.isPresent() ? outcome.with(detail, value.get()) : outcome;
+    }
+    return outcome;
   }
 
   /** The same details with another status. */
   public LimitOutcome status(Status status) {
-    LimitOutcome copy = of(limit(), status, asked());
-    for (Detail detail : Detail.values()) {
-      Optional<String> value = get(detail);
-      copy = value.isPresent() ? new LimitOutcome(copy.with(name(detail), value.get())) : copy;
-    }
-    return copy;
+    return new LimitOutcome(with("status", status.wireName()));
   }
 
   /** With this detail added or replaced. */
   public LimitOutcome with(Detail detail, String value) {
-    LimitOutcome copy = new LimitOutcome(with(name(detail), value));
-    return copy.status(status());
+    return new LimitOutcome(with(name(detail), value));
   }
 
   /** Which limit. */
@@ -96,7 +96,7 @@ public final class LimitOutcome extends WireValue {
 
   /** What the caller asked for. */
   public String asked() {
-    return need("asked", Object::toString);
+    return need("asked", String.class::cast);
   }
 
   /** A detail, where there is something to tell. */

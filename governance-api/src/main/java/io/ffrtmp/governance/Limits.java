@@ -16,7 +16,7 @@ public final class Limits extends WireValue {
   private static final long LARGEST_MEMORY = Long.MAX_VALUE - (1 << 17);
 
   private Limits(Map<String, Object> json) {
-    super(json);
+    super(json, "cpu.max", "cpu.weight", "memory.max", "io.max");
   }
 
   private Limits with(Limit limit, Object value) {
@@ -80,7 +80,7 @@ public final class Limits extends WireValue {
 
   /** The limits on block devices, at most one for each. */
   public List<IoMax> ioMax() {
-    Optional<List<?>> lines = get(Limit.IO_MAX.wireName(), WireValue::array);
+    Optional<List<?>> lines = get(Limit.IO_MAX.wireName(), all -> (List<?>) all);
     return lines.orElse(List.of()).stream().map(line -> IoMax.parse(line.toString())).toList();
   }
 

@@ -1,5 +1,6 @@
 package io.ffrtmp.governance;
 
+import java.util.Comparator;
 import java.util.List;
 import java.util.function.Predicate;
 
@@ -14,9 +15,9 @@ public final class Receipt extends Value {
     this.limits = limits;
   }
 
-  /** A receipt of these outcomes. */
+  /** A receipt of these outcomes; for {@code io.max} they stay in the given order. */
   public static Receipt of(List<LimitOutcome> limits) {
-    return new Receipt(List.copyOf(limits));
+    return new Receipt(limits.stream().sorted(Comparator.comparing(LimitOutcome::limit)).toList());
   }
 
   /** One outcome for each limit asked for; for {@code io.max}, one for each device. */

@@ -4,10 +4,11 @@ import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.TreeMap;
 
 /**
- * The kernel's counters of a job's group. A counter that the kernel does not keep, or whose file could
- * not be read, is absent, never zero.
+ * The kernel's counters of a job's group. A counter that the kernel does not keep, or whose file
+ * could not be read, is absent, never zero.
  */
 public final class ResourceUsage extends WireValue {
   /** A counter; its wire name ends in its unit, or is a plain count. */
@@ -63,12 +64,10 @@ public final class ResourceUsage extends WireValue {
    */
   public static ResourceUsage of(Map<Counter, Long> counters) {
     Map<String, Object> json = new LinkedHashMap<>();
-    for (Counter counter : Counter.values()) {
-      if (counters.containsKey(counter)) {
-        long value = counters.get(counter);
-        json.put(name(counter), Checks.between(name(counter), value, 0, Long.MAX_VALUE));
-      }
-    }
+    new TreeMap<>(counters)
+        .forEach(
+            (counter, value) ->
+                json.put(name(counter), Checks.between(name(counter), value, 0, Long.MAX_VALUE)));
     return new ResourceUsage(json);
   }
 

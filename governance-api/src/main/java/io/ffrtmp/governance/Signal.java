@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A signal by its number, with a name where it has one that is the same on every Linux that Java runs
- * on (signal(7)).
+ * A signal by its number, with a name where it has one that is the same on every Linux that Java
+ * runs on (signal(7)).
  *
  * @param number 1 to 64
  */

@@ -1,10 +1,11 @@
 package io.ffrtmp.governance;
 
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
-/** Why a workload never started: whose fault, at which step, and the kernel's errno if it gave one. */
+/**
+ * Why a workload never started: whose fault, at which step, and the kernel's errno if it gave one.
+ */
 public final class StartFailure extends WireValue {
   /** Whose fault it is. */
   public enum Fault {
@@ -35,7 +36,7 @@ public final class StartFailure extends WireValue {
   }
 
   private StartFailure(Map<String, Object> json) {
-    super(json);
+    super(json, "fault", "step", "errno", "message");
   }
 
   /**
@@ -45,12 +46,9 @@ public final class StartFailure extends WireValue {
    * @param message what was wrong, with the value, and what to do
    */
   public static StartFailure of(Fault fault, Step step, Optional<String> errno, String message) {
-    Map<String, Object> json = new LinkedHashMap<>();
-    json.put("fault", name(fault));
-    json.put("step", name(step));
-    errno.ifPresent(name -> json.put("errno", name));
-    json.put("message", message);
-    return new StartFailure(json);
+    StartFailure failure =
+        new StartFailure(Map.of("fault", name(fault), "step", name(step), "message", message));
+    return errno.map(name -> new StartFailure(failure.with("errno", name))).orElse(failure);
   }
 
   static StartFailure fromJson(Object json) {
@@ -75,6 +73,6 @@ public final class StartFailure extends WireValue {
 
   /** What was wrong, with the value, and what to do. */
   public String message() {
-    return need("message", Object::toString);
+    return need("message", String.class::cast);
   }
 }

@@ -9,7 +9,8 @@ public non-sealed interface StartedJob extends Job {
    * Sends a signal to the workload's leader, through its pidfd, so that no other process can be hit
    * (pidfd_send_signal(2)).
    *
-   * @return false if the leader has ended already, or the job is no longer watched; nothing was sent
+   * @return false if the leader has ended already, or the job is no longer watched; nothing was
+   *     sent
    * @throws GovernanceException if the kernel refuses, with the errno by name
    */
   boolean signal(Signal signal);
@@ -18,8 +19,8 @@ public non-sealed interface StartedJob extends Job {
    * Sends SIGKILL to every process of the job's group; without a group, to the leader only. Returns
    * without waiting for their end.
    *
-   * @return the process ids that were still alive after the last of at most eight rounds; empty when
-   *     the kernel killed the whole group at once, and when the job is no longer watched
+   * @return the process ids that were still alive after the last of at most eight rounds; empty
+   *     when the kernel killed the whole group at once, and when the job is no longer watched
    * @throws GovernanceException if the kernel refuses, with the errno by name
    */
   List<Long> kill();

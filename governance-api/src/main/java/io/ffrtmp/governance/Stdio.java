@@ -1,15 +1,14 @@
 package io.ffrtmp.governance;
 
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.util.Map;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 
 /**
- * Where a workload's output goes. Never a pipe to this JVM: a writer to a pipe dies with its reader.
- * Relative paths are relative to this JVM's directory.
+ * Where a workload's output goes. Never a pipe to this JVM: a writer to a pipe dies with its
+ * reader. Relative paths are relative to this JVM's directory.
  */
-public final class Stdio extends Value {
+public final class Stdio extends WireValue {
   /** The kinds of output. */
   public enum Kind {
     /** To {@code /dev/null}. */
@@ -24,22 +23,20 @@ public final class Stdio extends Value {
     SAME_AS_STDOUT
   }
 
-  private final Kind kind;
-  private final @Nullable Path path;
-
-  private Stdio(Kind kind, @Nullable Path path) {
-    this.kind = kind;
-    this.path = path;
+  private Stdio(Map<String, Object> fields) {
+    super(fields, "kind", "path");
   }
 
   /** Output is dropped; the default. */
   public static Stdio discard() {
-    return new Stdio(Kind.DISCARD, null);
+    return new Stdio(Map.of("kind", Kind.DISCARD));
   }
 
-  /** Output goes where this JVM's goes. If that is a pipe, the workload may not outlive its reader. */
+  /**
+   * Output goes where this JVM's goes. If that is a pipe, the workload may not outlive its reader.
+   */
   public static Stdio inherit() {
-    return new Stdio(Kind.INHERIT, null);
+    return new Stdio(Map.of("kind", Kind.INHERIT));
   }
 
   /**
@@ -48,8 +45,7 @@ public final class Stdio extends Value {
    * @throws IllegalArgumentException if the path is empty or no UTF-8 text
    */
   public static Stdio truncate(Path path) {
-    Checks.path("output file", path);
-    return new Stdio(Kind.TRUNCATE, path);
+    return file(Kind.TRUNCATE, path);
   }
 
   /**
@@ -58,27 +54,25 @@ public final class Stdio extends Value {
    * @throws IllegalArgumentException if the path is empty or no UTF-8 text
    */
   public static Stdio append(Path path) {
-    Checks.path("output file", path);
-    return new Stdio(Kind.APPEND, path);
+    return file(Kind.APPEND, path);
+  }
+
+  private static Stdio file(Kind kind, Path path) {
+    return new Stdio(Map.of("kind", kind, "path", Checks.path("output file", path)));
   }
 
   /** Standard error goes where standard output goes. */
   public static Stdio sameAsStdout() {
-    return new Stdio(Kind.SAME_AS_STDOUT, null);
+    return new Stdio(Map.of("kind", Kind.SAME_AS_STDOUT));
   }
 
   /** The kind of output. */
   public Kind kind() {
-    return kind;
+    return need("kind", Kind.class::cast);
   }
 
   /** The file, for {@link Kind#TRUNCATE} and {@link Kind#APPEND}. */
   public Optional<Path> path() {
-    return Optional.ofNullable(path);
-  }
-
-  @Override
-  Object content() {
-    return Arrays.asList(kind, path);
+    return get("path", Path.class::cast);
   }
 }

@@ -30,7 +30,9 @@ public enum Verdict {
   DETACHED_WORKLOAD_CONTINUES(true),
   /** Attached, and seen to its end. */
   OBSERVED_TO_COMPLETION(true),
-  /** It exited non-zero or by a signal, its own memory limit included; the platform did its part. */
+  /**
+   * It exited non-zero or by a signal, its own memory limit included; the platform did its part.
+   */
   WORKLOAD_FAILED_PLATFORM_OK(true),
   /** It exited 0, and a limit was only substituted. */
   COMPLETED_DEGRADED(true),

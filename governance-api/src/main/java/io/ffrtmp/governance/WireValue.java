@@ -8,23 +8,28 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Collections;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Function;
+import java.util.stream.Stream;
 
 /**
- * A value whose content is a map with text keys, and whose accessors are views of it; what is unknown
- * has no key. For what goes into JSON the map is the wire form itself: keys in a fixed order; text,
- * numbers, booleans, lists and maps, as any JSON library writes and reads them.
+ * A value whose content is a map with text keys, and whose accessors are views of it; what is
+ * unknown has no key. For what goes into JSON the map is the wire form itself: keys in a fixed
+ * order; text, numbers, booleans, lists and maps, as any JSON library writes and reads them.
  */
 abstract class WireValue extends Value {
   private final Map<String, Object> json;
 
-  WireValue(Map<String, ?> json) {
-    this.json = Collections.unmodifiableMap(new LinkedHashMap<>(json));
+  /**
+   * With these keys only, where they are there, in this order; none given means all as they stand.
+   */
+  WireValue(Map<String, ?> json, String... keys) {
+    Map<String, Object> ordered = new LinkedHashMap<>(keys.length == 0 ? json : Map.of());
+    Stream.of(keys).filter(json::containsKey).forEach(key -> ordered.put(key, json.get(key)));
+    this.json = Collections.unmodifiableMap(ordered);
   }
 
   @Override
@@ -43,8 +48,9 @@ abstract class WireValue extends Value {
   final <T> Optional<T> get(String key, Function<Object, T> read) {
     try {
       return Optional.ofNullable(json.get(key)).map(read);
-    } catch (ArithmeticException | DateTimeException | NumberFormatException bad) {
-      throw new IllegalArgumentException("'" + json.get(key) + "' is no value of '" + key + "'", bad);
+    } catch (ArithmeticException | ClassCastException | DateTimeException bad) {
+      throw new IllegalArgumentException(
+          "'" + json.get(key) + "' is no value of '" + key + "'", bad);
     }
   }
 
@@ -55,7 +61,7 @@ abstract class WireValue extends Value {
   }
 
   final Optional<String> text(String key) {
-    return get(key, Object::toString);
+    return get(key, String.class::cast);
   }
 
   final OptionalLong number(String key) {
@@ -80,7 +86,7 @@ abstract class WireValue extends Value {
   }
 
   static long integer(Object number) {
-    return new BigDecimal(number.toString()).longValueExact();
+    return decimal(number).longValueExact();
   }
 
   static Instant time(Object time) {
@@ -89,27 +95,28 @@ abstract class WireValue extends Value {
 
   /** Seconds with six decimals: a double would not read back equal over days. */
   static BigDecimal seconds(Duration duration) {
+    Checks.between("processing_seconds", duration.toSeconds(), 0, 1L << 32);
     return BigDecimal.valueOf(duration.toNanos() / 1000, 6);
   }
 
   static Duration duration(Object seconds) {
-    BigDecimal micros = new BigDecimal(seconds.toString()).movePointRight(6);
-    return Duration.of(micros.setScale(0, RoundingMode.HALF_UP).longValueExact(), ChronoUnit.MICROS);
+    BigDecimal micros = decimal(seconds).movePointRight(6).setScale(0, RoundingMode.HALF_UP);
+    return Duration.of(micros.longValueExact(), ChronoUnit.MICROS);
   }
 
+  private static BigDecimal decimal(Object number) {
+    BigDecimal decimal = new BigDecimal(((Number) number).toString());
+    if (Math.abs(decimal.scale()) > 400) { // what rounds it would fill the memory with zeros
+      throw new ArithmeticException("exponent out of range");
+    }
+    return decimal;
+  }
+
+  @SuppressWarnings("unchecked") // JSON has no other keys
   static Map<String, Object> object(Object value) {
-    if (!(value instanceof Map<?, ?> map)) {
-      throw new IllegalArgumentException("a JSON object was expected, not '" + value + "'");
+    if (value instanceof Map<?, ?>) {
+      return (Map<String, Object>) value;
     }
-    Map<String, Object> object = new LinkedHashMap<>();
-    map.forEach((key, each) -> object.put(key.toString(), each));
-    return object;
-  }
-
-  static List<?> array(Object value) {
-    if (!(value instanceof List<?> list)) {
-      throw new IllegalArgumentException("a JSON array was expected, not '" + value + "'");
-    }
-    return list;
+    throw new IllegalArgumentException("a JSON object was expected, not '" + value + "'");
   }
 }

@@ -3,7 +3,6 @@ package io.ffrtmp.governance;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -25,8 +24,8 @@ import java.util.TreeMap;
  *   <li>environment: this JVM's own, as the process got it
  * </ul>
  *
- * <p>The program is searched on this JVM's {@code PATH}; one with a slash is taken as it is, relative
- * to the workload's directory. The path found is also the workload's {@code argv[0]}.
+ * <p>The program is searched on this JVM's {@code PATH}; one with a slash is taken as it is,
+ * relative to the workload's directory. The path found is also the workload's {@code argv[0]}.
  *
  * <p>Every setter returns a copy.
  */
@@ -69,21 +68,19 @@ public final class Workload extends WireValue {
     if (command.isEmpty() || command.get(0).isEmpty()) {
       throw new IllegalArgumentException("the command has no program");
     }
-    command.forEach(argument -> Checks.text("argument", argument));
-    Map<String, Object> fields = new LinkedHashMap<>(DEFAULTS);
-    fields.put("command", List.copyOf(command));
-    return new Workload(fields);
+    List<String> copy = List.copyOf(command);
+    copy.forEach(argument -> Checks.text("argument", argument));
+    return new Workload(DEFAULTS).set("command", copy);
   }
 
   /**
-   * With this id: 1 to 128 of {@code A-Z a-z 0-9 . _ -}, no leading dot, and no name of a cgroup's own
-   * file.
+   * With this id: 1 to 128 of {@code A-Z a-z 0-9 . _ -}, no leading dot, and no name of a cgroup's
+   * own file.
    *
    * @throws IllegalArgumentException if it is not such a name
    */
   public Workload jobId(String id) {
-    Checks.jobId(id);
-    return set("jobId", id);
+    return set("jobId", Checks.jobId(id));
   }
 
   /**
@@ -92,8 +89,7 @@ public final class Workload extends WireValue {
    * @throws IllegalArgumentException if it is not such a word
    */
   public Workload intent(String word) {
-    Checks.intent(word);
-    return set("intent", word);
+    return set("intent", Checks.intent(word));
   }
 
   /** Inside these limits. */
@@ -112,8 +108,7 @@ public final class Workload extends WireValue {
    * @throws IllegalArgumentException if the path is empty or no UTF-8 text
    */
   public Workload stdin(Path file) {
-    Checks.path("input file", file);
-    return set("stdin", file);
+    return set("stdin", Checks.path("input file", file));
   }
 
   /**
@@ -139,15 +134,14 @@ public final class Workload extends WireValue {
    * @throws IllegalArgumentException if the path is empty or no UTF-8 text
    */
   public Workload directory(Path path) {
-    Checks.path("directory", path);
-    return set("directory", path);
+    return set("directory", Checks.path("directory", path));
   }
 
   /**
    * With this variable added to the environment, or replaced in it.
    *
-   * @throws IllegalArgumentException if the name is empty or has a {@code =}, or a text has a NUL or
-   *     an unpaired surrogate
+   * @throws IllegalArgumentException if the name is empty or has a {@code =}, or a text has a NUL
+   *     or an unpaired surrogate
    */
   public Workload environment(String name, String value) {
     Checks.text("value of " + name, value);

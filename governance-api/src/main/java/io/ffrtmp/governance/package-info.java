@@ -8,8 +8,9 @@
  *   <li>If we are unsure, we do less.
  *   <li>What is not reversible is not touched.
  *   <li>This is governance, not execution: no policy, no retries, no presets, no "smart" defaults.
- *   <li>The truth is written once. A {@link io.ffrtmp.governance.JobResult} is frozen at the end of an
- *       observation; everything else is derived from it, and nothing is derived back into behaviour.
+ *   <li>The truth is written once. A {@link io.ffrtmp.governance.JobResult} is frozen at the end of
+ *       an observation; everything else is derived from it, and nothing is derived back into
+ *       behaviour.
  *   <li>Nothing is claimed that was not verified. A limit counts as applied only after it was read
  *       back from the kernel.
  * </ol>

@@ -1,16 +1,16 @@
 package io.ffrtmp.governance.linux.libc;
 
 import java.nio.ByteBuffer;
-import java.util.function.IntConsumer;
+import java.util.function.LongConsumer;
 
 /** An epoll set (epoll(7)) and an eventfd(2) that wakes its waiter. */
 public final class Epoll implements AutoCloseable {
   public static final int EPOLLIN = 1;
   public static final int EPOLLPRI = 2;
-  public static final int EPOLLONESHOT = 1 << 30;
 
   private static final int EPOLL_CTL_ADD = 1;
   private static final int EPOLL_CTL_DEL = 2;
+  private static final long WAKE = 0;
   private static final int CAPACITY = 256;
 
   /** struct epoll_event is packed on x86-64 alone (sys/epoll.h). */
@@ -30,13 +30,13 @@ public final class Epoll implements AutoCloseable {
       Raw.close(epoll);
     }
     wake = Libc.check(event, "eventfd");
-    add(wake, EPOLLIN);
+    add(wake, EPOLLIN, WAKE);
   }
 
-  /** Adds a descriptor; ENOMEM or ENOSPC if the kernel has no room for it. */
-  public void add(int fd, int mask) throws ErrnoException {
+  /** Adds a descriptor, told by its token, which is not 0; ENOMEM or ENOSPC if the kernel has no room for it. */
+  public void add(int fd, int mask, long token) throws ErrnoException {
     byte[] event = new byte[SIZE];
-    Libc.buffer(event).putInt(0, mask).putInt(DATA, fd);
+    Libc.buffer(event).putInt(0, mask).putLong(DATA, token);
     Libc.check(Raw.epoll_ctl(epoll, EPOLL_CTL_ADD, fd, event), "epoll_ctl add");
   }
 
@@ -45,14 +45,14 @@ public final class Epoll implements AutoCloseable {
     Raw.epoll_ctl(epoll, EPOLL_CTL_DEL, fd, null);
   }
 
-  /** Waits for descriptors to become ready, and tells each; EINTR and {@link #wake} tell none. */
-  public void await(IntConsumer ready) {
+  /** Waits for descriptors to become ready, and tells their tokens; EINTR and {@link #wake} tell none. */
+  public void await(LongConsumer ready) {
     int count = Raw.epoll_wait(epoll, events, CAPACITY, -1);
     ByteBuffer told = Libc.buffer(events);
     for (int i = 0; i < count; i++) {
-      int fd = told.getInt(i * SIZE + DATA);
-      if (fd != wake) {
-        ready.accept(fd);
+      long token = told.getLong(i * SIZE + DATA);
+      if (token != WAKE) {
+        ready.accept(token);
       }
     }
   }

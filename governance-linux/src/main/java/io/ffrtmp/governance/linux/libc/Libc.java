@@ -18,7 +18,8 @@ import java.util.Optional;
  * <p>Thread-safe. Numbers are those that x86-64 and aarch64 share.
  */
 public final class Libc {
-  static final boolean ARM = "aarch64".equals(System.getProperty("os.arch"));
+  /** Whether this is aarch64; else it is x86-64. */
+  public static final boolean ARM = "aarch64".equals(System.getProperty("os.arch"));
 
   public static final int O_RDONLY = 0;
   public static final int O_WRONLY = 1;
@@ -37,9 +38,17 @@ public final class Libc {
   public static final int LOCK_EX = 2;
   public static final int LOCK_NB = 4;
   public static final int PRIO_PROCESS = 0;
+  public static final int S_IFMT = 0xf000; // linux/stat.h
+  public static final int S_IFIFO = 0x1000;
+  public static final int S_IFREG = 0x8000;
+  public static final int S_IFSOCK = 0xc000;
   public static final long CGROUP_SUPER_MAGIC = 0x27e0eb; // linux/magic.h
   public static final long CGROUP2_SUPER_MAGIC = 0x63677270;
 
+  private static final int MFD_CLOEXEC = 1;
+  private static final int AT_FDCWD = -100;
+  private static final int AT_EMPTY_PATH = 0x1000;
+  private static final int STATX_TYPE = 1;
   private static final int F_DUPFD_CLOEXEC = 1030;
   private static final int FIRST_HIGH_DESCRIPTOR = 10;
 
@@ -132,6 +141,11 @@ public final class Libc {
       throw e;
     }
     return ends;
+  }
+
+  /** A file in memory, for a child to write to (memfd_create(2)). */
+  public static int memoryFile(String name) throws ErrnoException {
+    return check(Raw.memfd_create(utf8(name), MFD_CLOEXEC), "memfd_create");
   }
 
   /** close(2), for descriptors whose close can't tell anything of interest. */
@@ -236,6 +250,23 @@ public final class Libc {
   /** Whether access(2) grants the mode; the errno if not, 0 if so. */
   public static int access(String path, int mode) {
     return Raw.access(utf8(path), mode) == 0 ? 0 : Native.getLastError();
+  }
+
+  /** The kind of a file, one of the S_IF constants (statx(2)); links are followed. */
+  public static int fileType(String path) throws ErrnoException {
+    return fileType(AT_FDCWD, path, 0);
+  }
+
+  /** The kind of what a descriptor stands for. */
+  public static int fileType(int fd) throws ErrnoException {
+    return fileType(fd, "", AT_EMPTY_PATH);
+  }
+
+  private static int fileType(int directory, String path, int flags) throws ErrnoException {
+    byte[] statx = new byte[256];
+    int result = Raw.statx(directory, utf8(path), flags, STATX_TYPE, statx);
+    check(result, "statx " + (path.isEmpty() ? "descriptor " + directory : path));
+    return buffer(statx).getShort(28) & S_IFMT;
   }
 
   /** The magic number of the file system under a path (statfs(2)). */

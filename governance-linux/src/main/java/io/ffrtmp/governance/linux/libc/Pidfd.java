@@ -2,6 +2,7 @@ package io.ffrtmp.governance.linux.libc;
 
 import com.sun.jna.Native;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -18,6 +19,8 @@ public final class Pidfd implements AutoCloseable {
     public static final int CLD_DUMPED = 3;
   }
 
+  private static final short POLLIN = 1;
+  private static final int P_PID = 1;
   private static final int P_PIDFD = 3;
   private static final int WEXITED = 4;
   private static final long PIDFD_GET_INFO = 0xC040FF0BL; // linux/pidfd.h, Linux 6.13
@@ -49,16 +52,37 @@ public final class Pidfd implements AutoCloseable {
     Libc.check((int) Raw.syscall(424, fd, signal, 0, 0), "pidfd_send_signal " + signal);
   }
 
+  /** Whether the process has ended, reaped or not. */
+  public boolean ended() {
+    return ended(Duration.ZERO);
+  }
+
+  /** Whether the process ends within a time, waiting for it. */
+  public boolean ended(Duration patience) {
+    byte[] pollfd = new byte[8];
+    Libc.buffer(pollfd).putInt(0, fd).putShort(4, POLLIN);
+    return Raw.poll(pollfd, 1, (int) patience.toMillis()) == 1;
+  }
+
   /**
    * Reaps our child, waiting for its end if need be; that is the only process touched. Empty if it is
    * not our child to reap (ECHILD).
    */
   public Optional<Exit> reap() throws ErrnoException {
+    return reap(P_PIDFD, fd);
+  }
+
+  /** Reaps our child of which no pidfd could be had; its number is its own until then. */
+  public static Optional<Exit> reap(int pid) throws ErrnoException {
+    return reap(P_PID, pid);
+  }
+
+  private static Optional<Exit> reap(int idType, int id) throws ErrnoException {
     byte[] siginfo = new byte[128];
     int result;
     int errno;
     do {
-      result = Raw.waitid(P_PIDFD, fd, siginfo, WEXITED);
+      result = Raw.waitid(idType, id, siginfo, WEXITED);
       errno = result < 0 ? Native.getLastError() : 0;
     } while (errno == Errno.EINTR);
     if (errno == Errno.ECHILD) {

@@ -39,6 +39,8 @@ final class Raw {
 
   static native int pipe2(int[] ends, int flags);
 
+  static native int memfd_create(byte[] name, int flags);
+
   static native int fcntl(int fd, int command, int argument);
 
   static native int mkdir(byte[] path, int mode);
@@ -50,6 +52,8 @@ final class Raw {
   static native int flock(int fd, int operation);
 
   static native int access(byte[] path, int mode);
+
+  static native int statx(int directory, byte[] path, int flags, int mask, byte[] statx);
 
   static native int statfs(byte[] path, byte[] statfs);
 
@@ -70,6 +74,8 @@ final class Raw {
   static native int ioctl(int fd, long request, byte[] argument);
 
   static native int waitid(int idType, int id, byte[] siginfo, int options);
+
+  static native int poll(byte[] pollfds, long count, int timeoutMillis);
 
   static native int epoll_create1(int flags);
 

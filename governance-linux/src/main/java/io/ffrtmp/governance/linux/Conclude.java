@@ -1,0 +1,133 @@
+package io.ffrtmp.governance.linux;
+
+import io.ffrtmp.governance.Ending;
+import io.ffrtmp.governance.Ending.Detached;
+import io.ffrtmp.governance.Ending.Ended;
+import io.ffrtmp.governance.Ending.NeverStarted;
+import io.ffrtmp.governance.Evidence;
+import io.ffrtmp.governance.ExitStatus;
+import io.ffrtmp.governance.ExitStatus.Cause;
+import io.ffrtmp.governance.ExitStatus.Unknown;
+import io.ffrtmp.governance.JobListener;
+import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.JobStart;
+import io.ffrtmp.governance.Receipt;
+import io.ffrtmp.governance.ResourceUsage;
+import io.ffrtmp.governance.StartFailure;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Pidfd;
+import io.ffrtmp.governance.linux.observe.ExitReader;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The one place where results are made: evidence, status, counters, read-back, removal, verdict. */
+final class Conclude {
+  /** The job line, one for each result. */
+  private static final Logger JOBS = LoggerFactory.getLogger("io.ffrtmp.governance.jobs");
+
+  private static final Logger LOG = LoggerFactory.getLogger(Conclude.class);
+
+  private final List<JobListener> listeners;
+  private final Consumer<GovernedJob> unregister;
+  private final Linger linger;
+  private final AtomicLong listenerFailures = new AtomicLong();
+
+  Conclude(List<JobListener> listeners, Consumer<GovernedJob> unregister, Linger linger) {
+    this.listeners = listeners;
+    this.unregister = unregister;
+    this.linger = linger;
+  }
+
+  /** What listeners threw, counted. */
+  long listenerFailures() {
+    return listenerFailures.get();
+  }
+
+  void started(JobStart start) {
+    tell(listener -> listener.started(start));
+  }
+
+  /** The leader has ended. The group is read while the zombie still holds it, then the zombie reaped. */
+  void ended(GovernedJob job) {
+    Evidence evidence = job.group.movedOut((int) job.pid()) ? Evidence.NONE.moved() : Evidence.NONE;
+    ExitStatus status =
+        job.pidfd.map(ExitReader::reap).orElse(new Unknown(Cause.OBSERVATION_BROKE));
+    job.pidfd.ifPresent(Pidfd::close);
+    JobResult result = freeze(job, new Ended(status), evidence);
+    if (!job.group.remove()) {
+      disown(job);
+      linger.removeWhenEmpty(job.group);
+    }
+    finish(job, result);
+  }
+
+  /** We stop watching; limits are read back, the mark loses its owner, the group stays. */
+  void detached(GovernedJob job) {
+    boolean moved = job.group.movedOut((int) job.pid());
+    disown(job);
+    finish(job, freeze(job, new Detached(), moved ? Evidence.NONE.moved() : Evidence.NONE));
+  }
+
+  /** Lets go: whoever finds the group empty may remove it, and whoever finds the job may claim it. */
+  private static void disown(GovernedJob job) {
+    try {
+      job.group.mark(job.mark.disowned());
+    } catch (ErrnoException e) {
+      LOG.debug("{} keeps our mark", job.group, e);
+    }
+  }
+
+  private static JobResult freeze(GovernedJob job, Ending ending, Evidence found) {
+    Evidence evidence = job.group.oomKilled().map(found::oomKilledBy).orElse(found);
+    if (job.group.exists() && ending instanceof Ended) {
+      evidence = evidence.survivors(job.group.members().size());
+    }
+    Receipt receipt = job.group.readBack(job.receipt);
+    ResourceUsage usage = job.group.usage();
+    return JobResult.freeze(
+        job.start, Instant.now(), since(job.startNanos), ending, receipt, usage, evidence);
+  }
+
+  private void finish(GovernedJob job, JobResult result) {
+    unregister.accept(job);
+    tell(listener -> listener.finished(result));
+    JOBS.info("{}", result);
+    job.result.complete(result);
+  }
+
+  /** A start that failed after validation. */
+  JobResult neverStarted(JobStart start, long startNanos, StartFailure failure, Receipt receipt) {
+    JobResult result =
+        JobResult.freeze(
+            start,
+            Instant.now(),
+            since(startNanos),
+            new NeverStarted(failure),
+            receipt,
+            ResourceUsage.UNKNOWN,
+            Evidence.NONE);
+    tell(listener -> listener.startFailed(result));
+    JOBS.info("{}", result);
+    return result;
+  }
+
+  private static Duration since(long startNanos) {
+    return Duration.ofNanos(System.nanoTime() - startNanos);
+  }
+
+  private void tell(Consumer<JobListener> event) {
+    for (JobListener listener : listeners) {
+      try {
+        event.accept(listener);
+      } catch (RuntimeException | Error e) {
+        listenerFailures.incrementAndGet();
+        LOG.warn("a job listener failed; the job is not affected", e);
+      }
+    }
+  }
+}

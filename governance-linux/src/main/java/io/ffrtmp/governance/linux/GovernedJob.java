@@ -1,0 +1,125 @@
+package io.ffrtmp.governance.linux;
+
+import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.JobStart;
+import io.ffrtmp.governance.Mode;
+import io.ffrtmp.governance.Receipt;
+import io.ffrtmp.governance.ResourceUsage;
+import io.ffrtmp.governance.linux.cgroup.JobGroup;
+import io.ffrtmp.governance.linux.cgroup.Mark;
+import io.ffrtmp.governance.linux.libc.Pidfd;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/** What every job is: its facts, its group, its descriptor, and one result, concluded once. */
+abstract class GovernedJob {
+  final JobStart start;
+  final long startNanos;
+  final JobGroup group;
+  final Mark mark;
+  final Receipt receipt;
+  final Optional<Pidfd> pidfd;
+  final CompletableFuture<JobResult> result = new CompletableFuture<>();
+
+  private final Conclude conclude;
+  private final AtomicBoolean concluded = new AtomicBoolean();
+
+  GovernedJob(
+      JobStart start,
+      long startNanos,
+      JobGroup group,
+      Mark mark,
+      Receipt receipt,
+      Optional<Pidfd> pidfd,
+      Conclude conclude) {
+    this.start = start;
+    this.startNanos = startNanos;
+    this.group = group;
+    this.mark = mark;
+    this.receipt = receipt;
+    this.pidfd = pidfd;
+    this.conclude = conclude;
+  }
+
+  /** Whether the caller is the one who concludes the observation: true once. */
+  final boolean claim() {
+    return concluded.compareAndSet(false, true);
+  }
+
+  final boolean watched() {
+    return !concluded.get();
+  }
+
+  public final String id() {
+    return start.jobId();
+  }
+
+  public final Mode mode() {
+    return start.mode();
+  }
+
+  public final long pid() {
+    return start.pid().orElseThrow();
+  }
+
+  public final Optional<String> intent() {
+    return start.intent();
+  }
+
+  public final Instant startTime() {
+    return start.startTime();
+  }
+
+  public final Receipt receipt() {
+    return result.isDone() ? result.join().receipt() : receipt;
+  }
+
+  public final ResourceUsage usage() {
+    ResourceUsage now = group.usage();
+    return result.isDone() ? result.join().usage() : now;
+  }
+
+  public final JobResult await() throws InterruptedException {
+    try {
+      return result.get();
+    } catch (ExecutionException impossible) {
+      throw new AssertionError(impossible);
+    }
+  }
+
+  public final Optional<JobResult> await(Duration timeout) throws InterruptedException {
+    try {
+      return Optional.of(result.get(saturatedNanos(timeout), TimeUnit.NANOSECONDS));
+    } catch (TimeoutException notYet) {
+      return Optional.empty();
+    } catch (ExecutionException impossible) {
+      throw new AssertionError(impossible);
+    }
+  }
+
+  private static long saturatedNanos(Duration timeout) {
+    return timeout.toDays() > 36_500 ? Long.MAX_VALUE : Math.max(0, timeout.toNanos());
+  }
+
+  public final CompletableFuture<JobResult> onExit() {
+    return result.copy();
+  }
+
+  public final JobResult detach() {
+    if (!pidfd.map(Pidfd::ended).orElse(true) && claim()) {
+      conclude.detached(this);
+    }
+    return result.join();
+  }
+
+  @Override
+  public final String toString() {
+    return start.toString();
+  }
+}

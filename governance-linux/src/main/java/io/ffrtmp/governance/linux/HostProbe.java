@@ -1,0 +1,62 @@
+package io.ffrtmp.governance.linux;
+
+import io.ffrtmp.governance.Capability;
+import io.ffrtmp.governance.Capability.State;
+import io.ffrtmp.governance.HostReport;
+import io.ffrtmp.governance.linux.cgroup.Base;
+import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
+import io.ffrtmp.governance.linux.cgroup.Hierarchies;
+import io.ffrtmp.governance.linux.libc.Libc;
+import io.ffrtmp.governance.linux.observe.ExitReader;
+import io.ffrtmp.governance.linux.process.Spawner;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** Puts together what each package says of this host. */
+final class HostProbe {
+  private HostProbe() {}
+
+  /** What makes it impossible to open a governor here. */
+  static Optional<Capability> blocking() {
+    String os = System.getProperty("os.name");
+    String arch = System.getProperty("os.arch");
+    if (!os.equals("Linux") || !(arch.equals("amd64") || arch.equals("aarch64"))) {
+      return Optional.of(
+          Capability.of("platform", State.BLOCKING, os + " on " + arch)
+              .cure("run on Linux on x86-64 or aarch64"));
+    }
+    return Libc.unusable()
+        .map(
+            reason ->
+                Capability.of("native", State.BLOCKING, reason)
+                    .cure(
+                        "glibc 2.34 or later is needed; allow native access"
+                            + " (--enable-native-access=ALL-UNNAMED), and where the temporary"
+                            + " directory is noexec point -Djna.tmpdir= to one that is not"));
+  }
+
+  static HostReport report(Optional<String> configuredBase, String name) {
+    Optional<Capability> blocking = blocking();
+    if (blocking.isPresent()) {
+      return HostReport.of(List.of(blocking.get()), List.of());
+    }
+    CgroupFiles files = CgroupFiles.kernel();
+    return report(Base.find(files, Hierarchies.read(files), configuredBase, name));
+  }
+
+  static HostReport report(Base base) {
+    List<Capability> all = new ArrayList<>();
+    String kernel = System.getProperty("os.version");
+    String jdk = System.getProperty("java.vm.name") + " " + System.getProperty("java.version");
+    all.add(Capability.of("kernel", State.YES, kernel + " " + System.getProperty("os.arch")));
+    all.add(Capability.of("libc", State.YES, "glibc " + Libc.glibcVersion().orElse("of unknown version")));
+    all.add(Capability.of("jdk", State.YES, jdk));
+    all.addAll(base.capabilities());
+    all.addAll(Spawner.capabilities(base.bornInside()));
+    all.add(ExitReader.capability(kernel));
+    SystemdUnit unit = SystemdUnit.ours();
+    all.add(unit.capability());
+    return HostReport.of(all, unit.risks(base.insideOurs()));
+  }
+}

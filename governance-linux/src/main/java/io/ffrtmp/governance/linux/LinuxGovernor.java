@@ -1,0 +1,333 @@
+package io.ffrtmp.governance.linux;
+
+import io.ffrtmp.governance.Capability;
+import io.ffrtmp.governance.Governor;
+import io.ffrtmp.governance.HostReport;
+import io.ffrtmp.governance.HostUnsupportedException;
+import io.ffrtmp.governance.Job;
+import io.ffrtmp.governance.JobIdInUseException;
+import io.ffrtmp.governance.JobListener;
+import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.JobStart;
+import io.ffrtmp.governance.Mode;
+import io.ffrtmp.governance.Receipt;
+import io.ffrtmp.governance.StartFailedException;
+import io.ffrtmp.governance.StartFailure;
+import io.ffrtmp.governance.StartFailure.Step;
+import io.ffrtmp.governance.StartedJob;
+import io.ffrtmp.governance.Workload;
+import io.ffrtmp.governance.linux.cgroup.Base;
+import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
+import io.ffrtmp.governance.linux.cgroup.Hierarchies;
+import io.ffrtmp.governance.linux.cgroup.IdInUseException;
+import io.ffrtmp.governance.linux.cgroup.JobGroup;
+import io.ffrtmp.governance.linux.cgroup.Mark;
+import io.ffrtmp.governance.linux.libc.Epoll;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.observe.ExitReader;
+import io.ffrtmp.governance.linux.observe.Watcher;
+import io.ffrtmp.governance.linux.process.SpawnException;
+import io.ffrtmp.governance.linux.process.Spawner;
+import io.ffrtmp.governance.linux.process.Spawner.Spawned;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The governor for Linux, opened by {@link #builder()}.
+ *
+ * <p>It owns one daemon thread that watches, a pool of at most four daemon threads that conclude jobs,
+ * and one descriptor for each job; never a workload. After {@link #close()} the watching thread stays
+ * until the last child that was detached has ended, only to reap it.
+ *
+ * <p>Thread-safe, and fit for virtual threads.
+ */
+public final class LinuxGovernor implements Governor {
+  private static final int RESULT_THREADS = 4;
+
+  private final Base base;
+  private final Spawner spawner = new Spawner();
+  private final Watcher watcher;
+  private final ExecutorService results = resultThreads();
+  private final Conclude conclude;
+  private final AtomicBoolean canBeBorn;
+  private final String nonce = random();
+  private final Set<String> ids = ConcurrentHashMap.newKeySet();
+  private final Map<String, GovernedJob> jobs = new ConcurrentHashMap<>();
+  private final ReadWriteLock opened = new ReentrantReadWriteLock();
+  private boolean closed;
+
+  private LinuxGovernor(Builder builder) throws ErrnoException {
+    Hierarchies hierarchies = Hierarchies.read(builder.files);
+    base =
+        Base.find(
+            builder.files, hierarchies, Optional.ofNullable(builder.base), builder.directoryName);
+    watcher = new Watcher("governance-watcher");
+    conclude = new Conclude(List.copyOf(builder.listeners), this::unregister, new Linger(watcher));
+    if (builder.becomeLeaf) {
+      base.becomeLeaf(Builder.LEAF);
+    }
+    base.clean();
+    canBeBorn = new AtomicBoolean(base.bornInside());
+  }
+
+  /** What to open a governor with; {@link Builder#open()} opens it. */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /** What this host can do, without any side effect; works also where no governor can be opened. */
+  public static HostReport probe() {
+    return HostProbe.report(Optional.empty(), Builder.DEFAULT_NAME);
+  }
+
+  @Override
+  public JobResult run(Workload workload) throws InterruptedException {
+    return start(workload).await();
+  }
+
+  @Override
+  public StartedJob start(Workload workload) {
+    opened.readLock().lock();
+    try {
+      if (closed) {
+        throw new IllegalStateException("this governor is closed");
+      }
+      String id = workload.jobId().orElseGet(LinuxGovernor::generatedId);
+      if (!ids.add(id)) {
+        throw new JobIdInUseException("job id '" + id + "' is in use in this governor; use another");
+      }
+      boolean started = false;
+      try {
+        StartedJob job = start(workload, id);
+        started = true;
+        return job;
+      } finally {
+        if (!started) {
+          ids.remove(id);
+        }
+      }
+    } finally {
+      opened.readLock().unlock();
+    }
+  }
+
+  private StartedJob start(Workload workload, String id) {
+    Instant time = Instant.now();
+    long nanos = System.nanoTime();
+    JobStart facts = JobStart.of(id, OptionalLong.empty(), Mode.RUN, workload.intent(), time);
+    Mark mark = Mark.of(id, Mode.RUN, workload.intent(), workload.limits(), nonce);
+    @Nullable JobGroup group = null;
+    @Nullable Start start = null;
+    try {
+      Spawner.Prepared prepared = spawner.prepare(workload);
+      group = base.create(id, mark);
+      start = new Start(workload, group, mark, canBeBorn);
+      Spawned spawned = start.spawn(prepared);
+      facts = JobStart.of(id, OptionalLong.of(spawned.pid()), Mode.RUN, workload.intent(), time);
+      LinuxStartedJob job =
+          new LinuxStartedJob(facts, nanos, group, start, spawned, conclude);
+      watch(job);
+      return job;
+    } catch (IdInUseException e) {
+      throw new JobIdInUseException(e.getMessage());
+    } catch (ErrnoException e) {
+      throw failed(facts, nanos, Start.platform(Step.GROUP, e).failure(), Receipt.EMPTY);
+    } catch (SpawnException e) {
+      if (group != null) {
+        group.remove();
+      }
+      Receipt receipt = start == null ? Receipt.EMPTY : start.receipt();
+      throw failed(facts, nanos, e.failure(), receipt);
+    }
+  }
+
+  private StartFailedException failed(
+      JobStart facts, long nanos, StartFailure failure, Receipt receipt) {
+    JobResult result = conclude.neverStarted(facts, nanos, failure, receipt);
+    return new StartFailedException("job " + facts.jobId() + ": " + failure.message(), result);
+  }
+
+  private void watch(LinuxStartedJob job) {
+    jobs.put(job.id(), job);
+    conclude.started(job.start);
+    Runnable conclusion = () -> results.execute(() -> conclude.ended(job));
+    try {
+      if (job.pidfd.isPresent()) {
+        watcher.watch(job.pidfd.get().fd(), Epoll.EPOLLIN, () -> ended(job, conclusion));
+        return;
+      }
+    } catch (ErrnoException noRoomInTheKernel) {
+      // It runs, governed, and can't be watched: the result says that the observation was lost.
+    }
+    ended(job, conclusion);
+  }
+
+  /** Reaps silently what was detached before it ended. */
+  private static void ended(LinuxStartedJob job, Runnable conclusion) {
+    if (job.claim()) {
+      conclusion.run();
+    } else {
+      job.pidfd.ifPresent(
+          pidfd -> {
+            ExitReader.reap(pidfd);
+            pidfd.close();
+          });
+    }
+  }
+
+  private void unregister(GovernedJob job) {
+    jobs.remove(job.id(), job);
+    ids.remove(job.id());
+  }
+
+  @Override
+  public List<Job> jobs() {
+    List<Job> copy = new ArrayList<>();
+    jobs.values().forEach(job -> copy.add((Job) job));
+    return copy;
+  }
+
+  @Override
+  public HostReport host() {
+    return HostProbe.report(base);
+  }
+
+  @Override
+  public void close() {
+    opened.writeLock().lock();
+    try {
+      if (closed) {
+        return;
+      }
+      closed = true;
+    } finally {
+      opened.writeLock().unlock();
+    }
+    jobs.values().forEach(GovernedJob::detach);
+    watcher.close();
+    base.close();
+  }
+
+  private static String generatedId() {
+    return "job-" + random();
+  }
+
+  private static String random() {
+    return Long.toUnsignedString(ThreadLocalRandom.current().nextLong(), Character.MAX_RADIX);
+  }
+
+  private static ExecutorService resultThreads() {
+    AtomicInteger count = new AtomicInteger();
+    ThreadPoolExecutor pool =
+        new ThreadPoolExecutor(
+            RESULT_THREADS,
+            RESULT_THREADS,
+            30,
+            TimeUnit.SECONDS,
+            new LinkedBlockingQueue<>(),
+            task -> {
+              Thread thread = new Thread(task, "governance-result-" + count.incrementAndGet());
+              thread.setDaemon(true);
+              return thread;
+            });
+    pool.allowCoreThreadTimeOut(true);
+    return pool;
+  }
+
+  /** What a governor is opened with. Not thread-safe. */
+  public static final class Builder {
+    static final String DEFAULT_NAME = "ffrtmp";
+    static final String LEAF = "supervisor";
+
+    private final List<JobListener> listeners = new ArrayList<>();
+    private CgroupFiles files = CgroupFiles.kernel();
+    private @Nullable String base;
+    private String directoryName = DEFAULT_NAME;
+    private boolean becomeLeaf;
+
+    private Builder() {}
+
+    /** Tells this listener of every observation. May be called for several. */
+    public Builder listener(JobListener listener) {
+      listeners.add(listener);
+      return this;
+    }
+
+    /**
+     * The cgroup beneath which jobs get their groups, by its path as {@code /proc/self/cgroup} shows
+     * paths, the same in each hierarchy. Default: our own cgroup if it is delegated to us; else, with
+     * privilege, the root of each hierarchy; else jobs get no group.
+     */
+    public Builder base(String cgroup) {
+      base = cgroup;
+      return this;
+    }
+
+    /**
+     * The name of the directory, beneath the base, that holds the jobs' groups. Default: {@code
+     * ffrtmp}.
+     *
+     * @throws IllegalArgumentException if it could not be a job's id either
+     */
+    public Builder directoryName(String name) {
+      JobStart.of(name, OptionalLong.empty(), Mode.RUN, Optional.empty(), Instant.EPOCH);
+      directoryName = name;
+      return this;
+    }
+
+    /**
+     * Whether this process, and nothing else, may be moved into a sub-cgroup {@code supervisor} of its
+     * own delegated cgroup, if it is alone there: without that, cgroup v2 gives jobs no controllers
+     * (no inner processes). Undone at close when no job's group is left. Default: no; better is {@code
+     * DelegateSubgroup=} of systemd 254 or later.
+     */
+    public Builder becomeLeaf(boolean allowed) {
+      becomeLeaf = allowed;
+      return this;
+    }
+
+    /** The seam to cgroup files, for tests that inject faults. */
+    Builder files(CgroupFiles seam) {
+      files = seam;
+      return this;
+    }
+
+    /**
+     * Opens a governor. Empty groups that dead governors left beneath the base are removed.
+     *
+     * @throws HostUnsupportedException if that is impossible here; its report names the reason
+     */
+    public Governor open() {
+      Optional<Capability> blocking = HostProbe.blocking();
+      if (blocking.isPresent()) {
+        HostReport report = HostProbe.report(Optional.ofNullable(base), directoryName);
+        throw new HostUnsupportedException(blocking.get().toString(), report);
+      }
+      try {
+        return new LinuxGovernor(this);
+      } catch (ErrnoException e) {
+        String cure = "raise the limit of descriptors or free memory, and open again";
+        Capability failed =
+            Capability.of("governor", Capability.State.BLOCKING, e.getMessage()).cure(cure);
+        HostReport report = HostReport.of(List.of(failed), List.of());
+        throw new HostUnsupportedException(failed.toString(), report);
+      }
+    }
+  }
+}

@@ -1,0 +1,112 @@
+package io.ffrtmp.governance.linux;
+
+import io.ffrtmp.governance.GovernanceException;
+import io.ffrtmp.governance.JobStart;
+import io.ffrtmp.governance.Signal;
+import io.ffrtmp.governance.StartedJob;
+import io.ffrtmp.governance.linux.cgroup.JobGroup;
+import io.ffrtmp.governance.linux.libc.Errno;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Pidfd;
+import io.ffrtmp.governance.linux.process.Spawner.Spawned;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/** A job that we started: the only class that reaches a signalling call, on its caller's word. */
+final class LinuxStartedJob extends GovernedJob implements StartedJob {
+  private static final int ROUNDS = 8;
+
+  private final List<Integer> inheritedPipes;
+
+  LinuxStartedJob(
+      JobStart start,
+      long startNanos,
+      JobGroup group,
+      Start spawning,
+      Spawned spawned,
+      Conclude conclude) {
+    super(
+        start,
+        startNanos,
+        group,
+        spawning.mark(),
+        spawning.receipt(),
+        spawned.pidfd(),
+        conclude);
+    this.inheritedPipes = spawned.inheritedPipes();
+  }
+
+  @Override
+  public boolean signal(Signal signal) {
+    if (!watched() || pidfd.isEmpty()) {
+      return false;
+    }
+    try {
+      pidfd.get().send(signal.number());
+      return true;
+    } catch (ErrnoException e) {
+      return refused(e);
+    }
+  }
+
+  private boolean refused(ErrnoException e) {
+    if (e.errno() == Errno.ESRCH) {
+      return false;
+    }
+    throw new GovernanceException("job " + id() + ": " + e.getMessage(), e);
+  }
+
+  @Override
+  public List<Long> kill() {
+    if (!watched()) {
+      return List.of();
+    }
+    if (!group.exists()) {
+      signal(Signal.KILL);
+      return List.of();
+    }
+    try {
+      return group.killAll() ? List.of() : killMembers();
+    } catch (ErrnoException e) {
+      throw new GovernanceException("job " + id() + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** A process killed in one round can fork no more; its children are found in the next. */
+  private List<Long> killMembers() {
+    Set<Integer> seen = new HashSet<>();
+    List<Long> alive = new ArrayList<>();
+    for (int round = 1; round <= ROUNDS; round++) {
+      List<Integer> fresh = new ArrayList<>(group.members());
+      fresh.removeIf(pid -> !seen.add(pid));
+      if (fresh.isEmpty()) {
+        return alive;
+      }
+      for (int pid : fresh) {
+        if (!killMember(pid) || round == ROUNDS) {
+          alive.add((long) pid);
+        }
+      }
+    }
+    return alive;
+  }
+
+  /** The pidfd first, then the proof that the process it stands for is in the group. */
+  private boolean killMember(int pid) {
+    try (Pidfd member = Pidfd.open(pid)) {
+      if (group.members().contains(pid)) {
+        member.send(Signal.KILL.number());
+      }
+      return true;
+    } catch (ErrnoException e) {
+      return e.errno() == Errno.ESRCH;
+    }
+  }
+
+  @Override
+  public List<Integer> inheritedPipes() {
+    return inheritedPipes;
+  }
+}

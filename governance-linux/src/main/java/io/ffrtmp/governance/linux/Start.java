@@ -1,0 +1,179 @@
+package io.ffrtmp.governance.linux;
+
+import io.ffrtmp.governance.Limit;
+import io.ffrtmp.governance.LimitOutcome;
+import io.ffrtmp.governance.LimitOutcome.Detail;
+import io.ffrtmp.governance.LimitOutcome.Status;
+import io.ffrtmp.governance.Receipt;
+import io.ffrtmp.governance.StartFailure;
+import io.ffrtmp.governance.StartFailure.Fault;
+import io.ffrtmp.governance.StartFailure.Step;
+import io.ffrtmp.governance.Workload;
+import io.ffrtmp.governance.linux.cgroup.JobGroup;
+import io.ffrtmp.governance.linux.cgroup.Mark;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Libc;
+import io.ffrtmp.governance.linux.process.Niceness;
+import io.ffrtmp.governance.linux.process.ProcStat;
+import io.ffrtmp.governance.linux.process.SpawnException;
+import io.ffrtmp.governance.linux.process.Spawner;
+import io.ffrtmp.governance.linux.process.Spawner.Spawned;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One start: group, limits, process, in an order that leaves either nothing or a workload inside its
+ * limits, at whichever instant we die.
+ */
+final class Start implements Spawner.Admission {
+  private static final Logger LOG = LoggerFactory.getLogger(Start.class);
+
+  /** What a kernel without CLONE_INTO_CGROUP, or one that won't have it here, answers. */
+  private static final Set<String> NO_BIRTH =
+      Set.of("E2BIG", "ENOSYS", "EPERM", "EOPNOTSUPP", "EBUSY", "EINVAL");
+
+  private final Workload workload;
+  private final JobGroup group;
+  private Mark mark;
+  private final AtomicBoolean canBeBorn;
+  private List<LimitOutcome> outcomes;
+  private OptionalInt birthplace = OptionalInt.empty();
+
+  /**
+   * Writes and reads back the limits; the process is not there yet.
+   *
+   * @param canBeBorn whether processes are born in their group here; cleared when that fails
+   */
+  Start(Workload workload, JobGroup group, Mark mark, AtomicBoolean canBeBorn) {
+    this.workload = workload;
+    this.group = group;
+    this.mark = mark;
+    this.canBeBorn = canBeBorn;
+    this.outcomes = new ArrayList<>(group.apply(workload.limits()));
+  }
+
+  /** The mark as it stands on the group. */
+  Mark mark() {
+    return mark;
+  }
+
+  Receipt receipt() {
+    return Receipt.of(outcomes);
+  }
+
+  /** The process, placed and limited, executing its first instruction. */
+  Spawned spawn(Spawner.Prepared prepared) throws SpawnException {
+    if (workload.limitsRequired()) {
+      requireLimits();
+    }
+    return gated() ? prepared.spawn(this) : direct(prepared);
+  }
+
+  private Spawned direct(Spawner.Prepared prepared) throws SpawnException {
+    try {
+      birthplace = group.exists() ? OptionalInt.of(group.open()) : OptionalInt.empty();
+      Spawned spawned = prepared.spawn(this);
+      markLeader(spawned.pid());
+      return spawned;
+    } catch (SpawnException e) {
+      if (birthplace.isEmpty() || !NO_BIRTH.contains(e.failure().errno().orElse(""))) {
+        throw e;
+      }
+      canBeBorn.set(false); // for good: this kernel, or a filter in front of it, won't have it
+      return prepared.spawn(this);
+    } catch (ErrnoException e) {
+      throw platform(Step.GROUP, e);
+    } finally {
+      birthplace.ifPresent(Libc::close);
+    }
+  }
+
+  @Override
+  public boolean gated() {
+    return (group.exists() && !canBeBorn.get()) || weightUnmet().isPresent();
+  }
+
+  @Override
+  public OptionalInt birthplace() {
+    return birthplace;
+  }
+
+  @Override
+  public void admit(int pid) throws SpawnException {
+    try {
+      group.place(pid);
+      if (group.exists() && !group.holds(pid)) {
+        throw new SpawnException(
+            StartFailure.of(
+                Fault.PLATFORM,
+                Step.PLACE,
+                Optional.empty(),
+                "process " + pid + " was moved out of " + group + " by somebody else"));
+      }
+    } catch (ErrnoException e) {
+      notPlaced(e);
+    }
+    markLeader(pid);
+    weightUnmet()
+        .ifPresent(
+            unmet -> {
+              int weight = workload.limits().cpuWeight().orElseThrow();
+              outcomes.set(outcomes.indexOf(unmet), Niceness.substitute(pid, weight, unmet));
+            });
+    if (workload.limitsRequired()) {
+      requireLimits();
+    }
+  }
+
+  /** So that whoever finds the group later knows whom to look for. */
+  private void markLeader(int pid) {
+    Optional<ProcStat> stat = group.exists() ? ProcStat.read(pid) : Optional.empty();
+    if (stat.isPresent()) {
+      mark = mark.leader(pid, stat.get().startTime());
+      try {
+        group.mark(mark);
+      } catch (ErrnoException e) {
+        LOG.debug("the mark of {} does not name process {}", group, pid, e);
+      }
+    }
+  }
+
+  private Optional<LimitOutcome> weightUnmet() {
+    return outcomes.stream()
+        .filter(each -> each.limit() == Limit.CPU_WEIGHT && !each.status().inForce())
+        .findFirst();
+  }
+
+  /** The limits were written, but the process is not under them: none is in force. */
+  private void notPlaced(ErrnoException e) {
+    outcomes.replaceAll(
+        each ->
+            each.status().inForce()
+                ? each.status(Status.DENIED)
+                    .with(Detail.FILE, group + "/cgroup.procs")
+                    .with(Detail.ERRNO, e.name())
+                    .with(Detail.CURE, "the process could not be placed: " + e.getMessage())
+                : each);
+  }
+
+  private void requireLimits() throws SpawnException {
+    Optional<LimitOutcome> unmet =
+        outcomes.stream().filter(each -> !each.status().inForce()).findFirst();
+    if (unmet.isPresent()) {
+      String message = "a required limit can't be had: " + unmet.get();
+      throw new SpawnException(
+          StartFailure.of(Fault.PLATFORM, Step.LIMITS, unmet.get().errno(), message));
+    }
+  }
+
+  static SpawnException platform(Step step, ErrnoException e) {
+    return new SpawnException(
+        StartFailure.of(Fault.PLATFORM, step, Optional.of(e.name()), e.getMessage()));
+  }
+}

@@ -1,0 +1,73 @@
+package io.ffrtmp.governance.linux.observe;
+
+import io.ffrtmp.governance.Capability;
+import io.ffrtmp.governance.Capability.State;
+import io.ffrtmp.governance.ExitStatus;
+import io.ffrtmp.governance.ExitStatus.Cause;
+import io.ffrtmp.governance.ExitStatus.Exited;
+import io.ffrtmp.governance.ExitStatus.Signalled;
+import io.ffrtmp.governance.ExitStatus.Unknown;
+import io.ffrtmp.governance.Signal;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Pidfd;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/** How a process ended, as the kernel tells it; never a guess. */
+public final class ExitReader {
+  private static final int CORE_DUMPED = 0x80; // wait(2), WCOREDUMP
+
+  private ExitReader() {}
+
+  /**
+   * Reaps our own child, which has ended. If somebody else reaped it (SIGCHLD ignored, or a foreign
+   * wait), the kernel may still tell by the pidfd, from Linux 6.15 on.
+   */
+  public static ExitStatus reap(Pidfd pidfd) {
+    try {
+      Optional<Pidfd.Exit> exit = pidfd.reap();
+      return exit.isPresent() ? of(exit.get()) : reaped(pidfd);
+    } catch (ErrnoException e) {
+      return new Unknown(Cause.OBSERVATION_BROKE);
+    }
+  }
+
+  private static ExitStatus reaped(Pidfd pidfd) {
+    try {
+      OptionalInt status = pidfd.waitStatus();
+      return status.isPresent() ? of(status.getAsInt()) : new Unknown(Cause.AUTO_REAPED);
+    } catch (ErrnoException olderKernel) {
+      return new Unknown(Cause.AUTO_REAPED);
+    }
+  }
+
+  /** Whether the kernel tells how processes ended that are not our children. */
+  public static Capability capability(String kernel) {
+    String name = "exit_status_of_strangers";
+    try (Pidfd ourselves = Pidfd.open((int) ProcessHandle.current().pid())) {
+      ourselves.waitStatus();
+      String[] version = kernel.split("[^0-9]+");
+      boolean told = Integer.parseInt(version[0]) * 1000 + Integer.parseInt(version[1]) >= 6015;
+      if (told) {
+        return Capability.of(name, State.YES, "PIDFD_GET_INFO tells it once they are reaped");
+      }
+    } catch (ErrnoException | RuntimeException olderKernel) {
+      // told below
+    }
+    return Capability.of(name, State.NO, "Linux " + kernel + " does not tell").cure("Linux 6.15 or later");
+  }
+
+  static ExitStatus of(Pidfd.Exit exit) {
+    return exit.code() == Pidfd.Exit.CLD_EXITED
+        ? new Exited(exit.status())
+        : new Signalled(new Signal(exit.status()), exit.code() == Pidfd.Exit.CLD_DUMPED);
+  }
+
+  /** Of a wait status: the signal in the low seven bits, the exit code in the second byte (wait(2)). */
+  static ExitStatus of(int waitStatus) {
+    int signal = waitStatus & 0x7f;
+    return signal == 0
+        ? new Exited(waitStatus >> 8 & 0xff)
+        : new Signalled(new Signal(signal), (waitStatus & CORE_DUMPED) != 0);
+  }
+}

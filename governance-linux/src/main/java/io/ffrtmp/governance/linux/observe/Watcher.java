@@ -1,0 +1,94 @@
+package io.ffrtmp.governance.linux.observe;
+
+import io.ffrtmp.governance.linux.libc.Epoll;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Waits for any number of descriptors on one thread, and tells once for each that it became ready. It
+ * knows nothing of what they stand for, and closes none.
+ *
+ * <p>Thread-safe. Callbacks run on the watcher's thread, one after the other, and must be short.
+ */
+public final class Watcher implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Watcher.class);
+
+  private record Watch(int fd, Runnable ready) {}
+
+  private final Epoll epoll = new Epoll();
+  private final Map<Long, Watch> watches = new ConcurrentHashMap<>();
+  private final AtomicLong tokens = new AtomicLong();
+  private volatile boolean closing;
+
+  /** Starts the thread, a daemon. */
+  public Watcher(String threadName) throws ErrnoException {
+    Thread thread = new Thread(null, this::run, threadName, 256 * 1024);
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  /**
+   * Watches a descriptor until it is ready in the sense of the mask (epoll_ctl(2)), then tells.
+   *
+   * @return a token, to {@link #forget} it by
+   * @throws ErrnoException if the kernel has no room; the callback is not called then
+   */
+  public long watch(int fd, int mask, Runnable ready) throws ErrnoException {
+    long token = tokens.incrementAndGet();
+    watches.put(token, new Watch(fd, ready));
+    try {
+      epoll.add(fd, mask, token);
+    } catch (ErrnoException e) {
+      watches.remove(token);
+      throw e;
+    }
+    return token;
+  }
+
+  /** Stops watching, before the descriptor is closed. True if its callback was not and won't be called. */
+  public boolean forget(long token) {
+    Watch watch = watches.remove(token);
+    if (watch != null) {
+      epoll.remove(watch.fd);
+      wakeIfLast();
+    }
+    return watch != null;
+  }
+
+  private void run() {
+    while (!closing || !watches.isEmpty()) {
+      epoll.await(this::tell);
+    }
+    epoll.close();
+  }
+
+  private void tell(long token) {
+    Watch watch = watches.remove(token);
+    if (watch == null) {
+      return;
+    }
+    epoll.remove(watch.fd);
+    try {
+      watch.ready.run();
+    } catch (RuntimeException | Error e) {
+      LOG.error("a watcher's callback failed", e);
+    }
+  }
+
+  private void wakeIfLast() {
+    if (closing && watches.isEmpty()) {
+      epoll.wake();
+    }
+  }
+
+  /** Lets the thread end as soon as nothing is watched any more. Nothing may be watched anew. */
+  @Override
+  public void close() {
+    closing = true;
+    wakeIfLast();
+  }
+}

@@ -1,0 +1,43 @@
+package io.ffrtmp.governance.linux.process;
+
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Libc;
+import java.util.Optional;
+
+/**
+ * What is used of {@code /proc/PID/stat} (proc_pid_stat(5)).
+ *
+ * @param comm the command's name, which may hold spaces and parentheses
+ * @param state one letter, {@code Z} for a zombie
+ * @param startTime since boot, in clock ticks; with the pid and the boot it names a process for ever
+ */
+public record ProcStat(String comm, char state, int parent, long startTime) {
+
+  /** Of a process; empty if it is gone or hidden from us. */
+  public static Optional<ProcStat> read(long pid) {
+    try {
+      return parse(Libc.readText("/proc/" + pid + "/stat"));
+    } catch (ErrnoException gone) {
+      return Optional.empty();
+    }
+  }
+
+  static Optional<ProcStat> parse(String stat) {
+    int open = stat.indexOf('(');
+    int close = stat.lastIndexOf(')');
+    String[] fields = close < 0 ? new String[0] : stat.substring(close + 1).strip().split(" ");
+    if (open < 0 || open > close || fields.length < 20 || fields[0].length() != 1) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(
+          new ProcStat(
+              stat.substring(open + 1, close),
+              fields[0].charAt(0),
+              Integer.parseInt(fields[1]),
+              Long.parseLong(fields[19])));
+    } catch (NumberFormatException garbage) {
+      return Optional.empty();
+    }
+  }
+}

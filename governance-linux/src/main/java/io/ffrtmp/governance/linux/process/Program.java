@@ -1,0 +1,170 @@
+package io.ffrtmp.governance.linux.process;
+
+import io.ffrtmp.governance.StartFailure.Step;
+import io.ffrtmp.governance.linux.libc.Errno;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Libc;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.Optional;
+
+/**
+ * Finding a program and telling beforehand what execve(2) would say of it, by the same code on every
+ * spawn path: a shell tells no errno, and would run a file of no known format as a script.
+ */
+final class Program {
+  private static final int HEAD = 4096;
+  private static final int SCRIPT_DEPTH = 5; // fs/exec.c: ELOOP beyond
+  private static final int SCRIPT_LINE = 256; // BINPRM_BUF_SIZE
+  private static final int LARGEST_STRING = 128 * 1024 - 1; // MAX_ARG_STRLEN, NUL included
+
+  private Program() {}
+
+  /**
+   * The path of a command's program: one with a slash as it is, against the directory; another on the
+   * search path, whose empty or relative elements are against the directory too.
+   *
+   * @throws SpawnException ENOENT or EACCES if there is none that could be executed
+   */
+  static String find(String command, String directory, String searchPath) throws SpawnException {
+    if (command.indexOf('/') >= 0) {
+      String path = absolute(command, directory);
+      check(path, directory);
+      return path;
+    }
+    int errno = Errno.ENOENT;
+    for (String element : searchPath.split(":", -1)) {
+      String candidate = absolute(element.isEmpty() ? command : element + "/" + command, directory);
+      int error = Libc.access(candidate, Libc.X_OK);
+      if (error == 0 && kindError(candidate) == 0) {
+        check(candidate, directory);
+        return candidate;
+      }
+      errno = error == 0 || error == Errno.EACCES ? Errno.EACCES : errno;
+    }
+    String found = errno == Errno.ENOENT ? "not found" : "not executable where it was found";
+    throw failed(errno, "program '" + command + "' " + found + " on PATH " + searchPath);
+  }
+
+  private static String absolute(String path, String directory) {
+    return path.startsWith("/") ? path : directory + "/" + path;
+  }
+
+  /** Refuses an argument that execve(2) would refuse, before a gate is bothered with it. */
+  static void checkLength(byte[] argument) throws SpawnException {
+    if (argument.length > LARGEST_STRING) {
+      throw failed(Errno.E2BIG, "an argument or variable of " + argument.length + " bytes is longer than 131071");
+    }
+  }
+
+  /** Throws what execve(2) would say of an absolute path; silent where only execve can tell. */
+  static void check(String path, String directory) throws SpawnException {
+    check(path, directory, path, 0);
+  }
+
+  private static void check(String path, String directory, String program, int depth)
+      throws SpawnException {
+    String what = depth == 0 ? "program " + path : "interpreter " + path + " of " + program;
+    int errno = depth > SCRIPT_DEPTH ? Errno.ELOOP : Libc.access(path, Libc.X_OK);
+    errno = errno == 0 ? kindError(path) : errno;
+    if (errno != 0) {
+      throw failed(errno, what + ": " + reason(errno));
+    }
+    Optional<byte[]> readable = head(path);
+    if (readable.isEmpty()) {
+      return; // executable but not readable: only execve can tell more
+    }
+    byte[] head = readable.get();
+    String interpreter = interpreter(head);
+    if (interpreter.isEmpty()) {
+      if (!(isElf(head) && loadable(head)) && !BinfmtMisc.knows(path, head)) {
+        throw failed(Errno.ENOEXEC, what + ": " + reason(Errno.ENOEXEC));
+      }
+    } else {
+      check(absolute(interpreter, directory), directory, path, depth + 1);
+    }
+  }
+
+  private static Optional<byte[]> head(String path) {
+    try {
+      int fd = Libc.open(path, Libc.O_RDONLY);
+      try {
+        byte[] buffer = new byte[HEAD];
+        int length = Libc.read(fd, buffer);
+        return Optional.of(Arrays.copyOf(buffer, length));
+      } finally {
+        Libc.close(fd);
+      }
+    } catch (ErrnoException notReadable) {
+      return Optional.empty();
+    }
+  }
+
+  private static int kindError(String path) {
+    try {
+      return Libc.fileType(path) == Libc.S_IFREG ? 0 : Errno.EACCES;
+    } catch (ErrnoException e) {
+      return e.errno();
+    }
+  }
+
+  private static String reason(int errno) {
+    return switch (errno) {
+      case Errno.ENOENT -> "no such file";
+      case Errno.EACCES -> "not an executable file, or a directory on its path is closed to us";
+      case Errno.ENOEXEC -> "no executable format of this machine, and no #! line";
+      default -> Errno.name(errno);
+    };
+  }
+
+  private static SpawnException failed(int errno, String message) {
+    return SpawnException.of(Step.PROGRAM, errno, Errno.name(errno) + ", " + message);
+  }
+
+  /** The interpreter that a {@code #!} line or an ELF header names; empty if none. */
+  static String interpreter(byte[] head) {
+    if (isElf(head)) {
+      return loadable(head) ? elfInterpreter(head) : "";
+    }
+    String line = new String(head, 0, Math.min(head.length, SCRIPT_LINE), StandardCharsets.UTF_8);
+    return line.startsWith("#!") ? line.substring(2).lines().findFirst().orElse("").strip().split("[ \t]")[0] : "";
+  }
+
+  private static boolean isElf(byte[] head) {
+    return head.length >= 64 && ByteBuffer.wrap(head).getInt(0) == 0x7f454c46;
+  }
+
+  private static ByteBuffer elf(byte[] head) {
+    return ByteBuffer.wrap(head).order(ByteOrder.LITTLE_ENDIAN);
+  }
+
+  /** Whether class, byte order, type and machine are ours, 32-bit relatives included (elf(5)). */
+  private static boolean loadable(byte[] head) {
+    int type = elf(head).getShort(16);
+    int machine = elf(head).getShort(18);
+    boolean ours = Libc.ARM ? machine == 183 || machine == 40 : machine == 62 || machine == 3;
+    boolean wide = machine == 183 || machine == 62;
+    return head[5] == 1 && ours && (type == 2 || type == 3) && (head[4] == 2 || !wide);
+  }
+
+  /** The path in the PT_INTERP segment of a 64-bit file, where it lies in the head. */
+  private static String elfInterpreter(byte[] head) {
+    long table = elf(head).getLong(32);
+    int size = elf(head).getShort(54);
+    int count = elf(head).getShort(56);
+    for (int i = 0; head[4] == 2 && i < count; i++) {
+      long entry = table + (long) i * size;
+      if (entry < 0 || entry + 40 > head.length) {
+        return "";
+      }
+      long offset = elf(head).getLong((int) entry + 8);
+      long length = elf(head).getLong((int) entry + 32);
+      if (elf(head).getInt((int) entry) == 3 && length > 1 && offset > 0 && offset + length <= head.length) {
+        return new String(head, (int) offset, (int) length - 1, StandardCharsets.UTF_8);
+      }
+    }
+    return "";
+  }
+}

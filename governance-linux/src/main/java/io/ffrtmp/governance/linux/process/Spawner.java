@@ -1,0 +1,296 @@
+package io.ffrtmp.governance.linux.process;
+
+import io.ffrtmp.governance.Capability;
+import io.ffrtmp.governance.Capability.State;
+import io.ffrtmp.governance.StartFailure;
+import io.ffrtmp.governance.StartFailure.Fault;
+import io.ffrtmp.governance.StartFailure.Step;
+import io.ffrtmp.governance.Stdio;
+import io.ffrtmp.governance.Workload;
+import io.ffrtmp.governance.linux.libc.Errno;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Libc;
+import io.ffrtmp.governance.linux.libc.Pidfd;
+import io.ffrtmp.governance.linux.libc.Spawn;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * Starts workloads, each in a session of its own with clean signals, descriptors 0 to 2 and nothing
+ * else of ours. Thread-safe.
+ */
+public final class Spawner {
+  /** Who lets a process become a workload. */
+  public interface Admission {
+    /** Whether the process must be held at a gate until {@link #admit} has seen it. */
+    boolean gated();
+
+    /** A descriptor of the cgroup to be born in, for a process without a gate. */
+    OptionalInt birthplace();
+
+    /** Places, limits and verifies the process at the gate; it has not executed the program. */
+    void admit(int pid) throws SpawnException;
+  }
+
+  /**
+   * A workload that runs.
+   *
+   * @param pidfd empty if the child ended and was reaped by somebody else, or none could be had
+   * @param inheritedPipes which of 1 and 2 it inherited as a pipe or socket
+   */
+  public record Spawned(int pid, Optional<Pidfd> pidfd, List<Integer> inheritedPipes) {}
+
+  private static final int SIGCHLD = 17;
+  private static final int STDOUT = 1;
+  private static final int STDERR = 2;
+
+  private final Environment ours = Environment.ours();
+
+  /** How workloads are spawned here, and what stands in for CPU weights. */
+  public static List<Capability> capabilities(boolean bornInside) {
+    String gate = "held at a gate, " + (Gate.isDash() ? "dash" : "/bin/sh and env") + ", until placed";
+    boolean born = bornInside && Spawn.canSetCgroup();
+    return List.of(
+        Capability.of("spawn", State.YES, born ? "posix_spawn into the cgroup" : gate),
+        Capability.of("niceness", State.YES, Niceness.autogroups() ? "with autogroups" : "plain"),
+        sigchld());
+  }
+
+  private static Capability sigchld() {
+    boolean ignored = false;
+    try {
+      String ign = Libc.readText("/proc/self/status").lines()
+          .filter(line -> line.startsWith("SigIgn:")).findFirst().orElse("SigIgn: 0");
+      ignored = (Long.parseUnsignedLong(ign.substring(7).strip(), 16) & 1L << SIGCHLD - 1) != 0;
+    } catch (ErrnoException | NumberFormatException unknown) {
+      return Capability.of("sigchld", State.PARTLY, "its disposition can't be read");
+    }
+    return ignored
+        ? Capability.of("sigchld", State.PARTLY, "ignored: the kernel reaps our children itself")
+            .cure("start the JVM with SIGCHLD at its default, or Linux 6.15 or later")
+        : Capability.of("sigchld", State.YES, "not ignored");
+  }
+
+  /** Checks directory and program without any side effect. */
+  public Prepared prepare(Workload workload) throws SpawnException {
+    String here = System.getProperty("user.dir");
+    String directory = workload.directory().map(path -> here(path.toString(), here)).orElse(here);
+    int errno = Libc.access(directory + "/.", Libc.X_OK);
+    if (workload.directory().isPresent() && errno != 0) {
+      throw SpawnException.of(
+          Step.DIRECTORY, errno, "directory " + directory + ": " + Errno.name(errno));
+    }
+    Environment environment = ours.with(workload.environment());
+    String path = ours.get("PATH").orElse("/usr/local/bin:/bin:/usr/bin");
+    String program = Program.find(workload.command().get(0), directory, path);
+    List<byte[]> arguments = new ArrayList<>();
+    arguments.add(program.getBytes(StandardCharsets.UTF_8));
+    for (String argument : workload.command().subList(1, workload.command().size())) {
+      arguments.add(argument.getBytes(StandardCharsets.UTF_8));
+    }
+    for (byte[] string : arguments) {
+      Program.checkLength(string);
+    }
+    for (byte[] string : environment.entries()) {
+      Program.checkLength(string);
+    }
+    return new Prepared(workload, directory, program, arguments, environment);
+  }
+
+  private static String here(String path, String here) {
+    return path.startsWith("/") ? path : here + "/" + path;
+  }
+
+  /** A command that can be spawned, as far as that can be told beforehand. */
+  public static final class Prepared {
+    private final Workload workload;
+    private final String directory;
+    private final String program;
+    private final List<byte[]> arguments;
+    private final Environment environment;
+
+    private Prepared(
+        Workload workload,
+        String directory,
+        String program,
+        List<byte[]> arguments,
+        Environment environment) {
+      this.workload = workload;
+      this.directory = directory;
+      this.program = program;
+      this.arguments = arguments;
+      this.environment = environment;
+    }
+
+    /**
+     * Spawns. When this returns, the program executes; when it throws, nothing of it is left.
+     *
+     * @throws SpawnException whose fault, at which step, and why
+     */
+    public Spawned spawn(Admission admission) throws SpawnException {
+      List<Integer> opened = new ArrayList<>();
+      int[] stdio;
+      try {
+        stdio = openStdio(opened);
+        return admission.gated()
+            ? throughGate(admission, stdio, opened)
+            : direct(admission, stdio, opened);
+      } finally {
+        closeAll(opened);
+      }
+    }
+
+    private Spawned direct(Admission admission, int[] stdio, List<Integer> opened)
+        throws SpawnException {
+      int pid;
+      try {
+        pid =
+            Spawn.spawn(
+                program, arguments, environment.entries(), chdir(), stdio, admission.birthplace());
+      } catch (ErrnoException e) {
+        Program.check(program, directory); // names the cause better, if it can
+        throw SpawnException.of(Step.SPAWN, e);
+      }
+      List<Integer> pipes = inheritedPipes();
+      closeAll(opened); // leaves room for the pidfd
+      try {
+        return new Spawned(pid, Optional.of(Pidfd.open(pid)), pipes);
+      } catch (ErrnoException reapedByOthersOrNoDescriptor) {
+        return new Spawned(pid, Optional.empty(), pipes);
+      }
+    }
+
+    private Spawned throughGate(Admission admission, int[] stdio, List<Integer> opened)
+        throws SpawnException {
+      if (Gate.needsEnv(environment) && program.indexOf('=') >= 0) {
+        throw new SpawnException(
+            StartFailure.of(
+                Fault.WORKLOAD,
+                Step.PROGRAM,
+                Optional.empty(),
+                "program " + program + " has a = in its path, which env(1) can't execute"));
+      }
+      try (Gate gate = new Gate()) {
+        Gate.Command command = Gate.command(program, arguments, environment);
+        int[] ends = gate.childsEnds();
+        int[] fds = {stdio[0], stdio[1], stdio[2], ends[0], ends[1]};
+        int pid =
+            Spawn.spawn(
+                command.path(),
+                command.arguments(),
+                command.environment(),
+                chdir(),
+                fds,
+                OptionalInt.empty());
+        gate.spawned();
+        closeAll(opened);
+        Optional<Pidfd> pidfd = Optional.empty();
+        try {
+          pidfd = Optional.of(Pidfd.open(pid));
+          admission.admit(pid);
+          String status = gate.open();
+          if (!status.isEmpty()) {
+            throw refused(status);
+          }
+          return new Spawned(pid, pidfd, inheritedPipes());
+        } catch (SpawnException | ErrnoException | RuntimeException e) {
+          gate.shut();
+          Pidfd.reap(pid);
+          pidfd.ifPresent(Pidfd::close);
+          throw e;
+        }
+      } catch (ErrnoException e) {
+        throw SpawnException.of(Step.SPAWN, e);
+      }
+    }
+
+    /** The shell could not execute the program though it looked well: look again for the errno. */
+    private SpawnException refused(String status) {
+      try {
+        Program.check(program, directory);
+      } catch (SpawnException e) {
+        return e;
+      }
+      return new SpawnException(
+          StartFailure.of(
+              Fault.WORKLOAD,
+              Step.EXEC,
+              Optional.empty(),
+              "program " + program + " could not be executed; the shell at the gate says " + status));
+    }
+
+    private Optional<String> chdir() {
+      return workload.directory().map(path -> directory);
+    }
+
+    /** The sources of the child's 0, 1 and 2; those opened here are added to the list. */
+    private int[] openStdio(List<Integer> opened) throws SpawnException {
+      int flags = Libc.O_WRONLY | Libc.O_CREAT | Libc.O_NOCTTY;
+      String input = workload.stdin().map(Object::toString).orElse("/dev/null");
+      int in = open(input, Libc.O_RDONLY | Libc.O_NOCTTY, opened);
+      int[] stdio = {in, STDOUT, STDERR};
+      for (int i = STDOUT; i <= STDERR; i++) {
+        Stdio output = i == STDOUT ? workload.stdout() : workload.stderr();
+        String path = output.path().map(Object::toString).orElse("/dev/null");
+        stdio[i] =
+            switch (output.kind()) {
+              case INHERIT -> i;
+              case SAME_AS_STDOUT -> stdio[STDOUT];
+              case DISCARD -> open(path, Libc.O_WRONLY, opened);
+              case TRUNCATE -> open(path, flags | Libc.O_TRUNC, opened);
+              case APPEND -> open(path, flags | Libc.O_APPEND, opened);
+            };
+      }
+      return stdio;
+    }
+
+    private static int open(String path, int flags, List<Integer> opened) throws SpawnException {
+      try {
+        if (Libc.access(path, Libc.F_OK) == 0 && Libc.fileType(path) == Libc.S_IFIFO) {
+          throw new SpawnException(
+              StartFailure.of(
+                  Fault.WORKLOAD,
+                  Step.STDIO,
+                  Optional.empty(),
+                  path + " is a pipe, which would kill the workload with its reader; use a file"));
+        }
+        int fd = Libc.aboveStdio(Libc.open(path, flags));
+        opened.add(fd);
+        return fd;
+      } catch (ErrnoException e) {
+        throw SpawnException.of(Step.STDIO, e);
+      }
+    }
+
+    private static void closeAll(List<Integer> descriptors) {
+      descriptors.forEach(Libc::close);
+      descriptors.clear();
+    }
+
+    private List<Integer> inheritedPipes() {
+      List<Integer> pipes = new ArrayList<>();
+      boolean out = workload.stdout().kind() == Stdio.Kind.INHERIT;
+      Stdio.Kind err = workload.stderr().kind();
+      if (out && isPipe(STDOUT)) {
+        pipes.add(STDOUT);
+      }
+      if ((err == Stdio.Kind.INHERIT && isPipe(STDERR))
+          || (err == Stdio.Kind.SAME_AS_STDOUT && pipes.contains(STDOUT))) {
+        pipes.add(STDERR);
+      }
+      return List.copyOf(pipes);
+    }
+
+    private static boolean isPipe(int fd) {
+      try {
+        int type = Libc.fileType(fd);
+        return type == Libc.S_IFIFO || type == Libc.S_IFSOCK;
+      } catch (ErrnoException closed) {
+        return false;
+      }
+    }
+  }
+}

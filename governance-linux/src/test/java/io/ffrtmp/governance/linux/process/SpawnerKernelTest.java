@@ -1,0 +1,290 @@
+package io.ffrtmp.governance.linux.process;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.ffrtmp.governance.ExitStatus;
+import io.ffrtmp.governance.StartFailure;
+import io.ffrtmp.governance.StartFailure.Fault;
+import io.ffrtmp.governance.StartFailure.Step;
+import io.ffrtmp.governance.Stdio;
+import io.ffrtmp.governance.Workload;
+import io.ffrtmp.governance.linux.libc.Libc;
+import io.ffrtmp.governance.linux.observe.ExitReader;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** What a workload finds when it starts, on both spawn paths. */
+@Tag("kernel")
+class SpawnerKernelTest {
+  /** The two paths. */
+  enum Way implements Spawner.Admission {
+    DIRECT,
+    GATE;
+
+    @Override
+    public boolean gated() {
+      return this == GATE;
+    }
+
+    @Override
+    public OptionalInt birthplace() {
+      return OptionalInt.empty();
+    }
+
+    @Override
+    public void admit(int pid) {}
+  }
+
+  private final Spawner spawner = new Spawner();
+
+  @TempDir Path dir;
+
+  @ParameterizedTest
+  @EnumSource
+  void arguments_anyText_arriveByteExact(Way way) throws Exception {
+    List<String> hostile =
+        List.of(
+            "", " ", "a b", "\"q\"", "'", "\n\n", "$(touch x)", "`x`", "-x", "--", "*", "\\", "\\0",
+            "é", "日本語", "😀", "\u0081\u0082\u0088", "\u007f", "a=b", "~", "%s", "x\t");
+    List<String> command = new ArrayList<>(List.of("printf", "%s\\0"));
+    command.addAll(hostile);
+    String printed = output(way, Workload.of(command));
+    assertThat(List.of(printed.split("\0", -1))).startsWith(hostile.toArray(String[]::new));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void environment_oddNamesAndShellVariables_arrivesUnaltered(Way way) throws Exception {
+    Workload workload =
+        Workload.of("cat", "/proc/self/environ")
+            .environment("a.b", "1")
+            .environment("FOO-BAR", "2")
+            .environment("BASH_FUNC_x%%", "() { :; }")
+            .environment("IFS", ",")
+            .environment("PWD", "/nowhere")
+            .environment("OPTIND", "junk")
+            .environment("LANG", "é\n")
+            .environmentWithout("HOME");
+    assertEnvironment(way, workload);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void environment_plainNames_arrivesUnaltered(Way way) throws Exception {
+    assertEnvironment(way, Workload.of("cat", "/proc/self/environ"));
+    assertEnvironment(
+        way,
+        Workload.of("cat", "/proc/self/environ")
+            .environmentWithout("PWD")
+            .environment("EMPTY", "")
+            .environment("_", "x")
+            .environment("gate_word", "kept"));
+  }
+
+  private void assertEnvironment(Way way, Workload workload) throws Exception {
+    TreeSet<String> expected = new TreeSet<>();
+    Environment.ours()
+        .with(workload.environment())
+        .entries()
+        .forEach(entry -> expected.add(new String(entry, UTF_8)));
+    TreeSet<String> found = new TreeSet<>(List.of(output(way, workload).split("\0")));
+    assertThat(found).isEqualTo(expected);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void workload_started_hasCleanSignalsOwnSessionAndThreeDescriptors(Way way) throws Exception {
+    int leaked = Libc.open("/dev/null", Libc.O_RDONLY);
+    String status = output(way, Workload.of("cat", "/proc/self/status", "/proc/self/stat"));
+    Libc.close(leaked);
+    assertThat(field(status, "SigBlk")).matches("0+");
+    assertThat(Long.parseUnsignedLong(field(status, "SigIgn"), 16) & 0x7fffffffL).isZero();
+    assertThat(field(status, "SigCgt")).matches("0+");
+    String stat = status.substring(status.lastIndexOf(')') + 2);
+    String pid = field(status, "Pid");
+    assertThat(stat.split(" ")[2]).as("process group").isEqualTo(pid);
+    assertThat(stat.split(" ")[3]).as("session").isEqualTo(pid);
+
+    String descriptors = output(way, Workload.of("ls", "/proc/self/fd"));
+    assertThat(descriptors.lines()).containsExactly("0", "1", "2", "3"); // 3 is ls's own
+  }
+
+  private static String field(String status, String name) {
+    return status
+        .lines()
+        .filter(line -> line.startsWith(name + ":"))
+        .map(line -> line.substring(name.length() + 1).strip())
+        .findFirst()
+        .orElseThrow();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void directory_given_isWhereItStarts_andResolvesARelativeProgram(Way way) throws Exception {
+    Path sub = Files.createDirectory(dir.resolve("with space é"));
+    script(sub.resolve("prog"), "#!/bin/sh\npwd; echo \"$0\"\n");
+    String printed = output(way, Workload.of("./prog").directory(sub));
+    assertThat(printed.lines()).containsExactly(sub.toString(), sub + "/./prog");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void stdio_filesAndSame_holdEveryByte(Way way) throws Exception {
+    Path in = Files.writeString(dir.resolve("in"), "from stdin\n");
+    Path out = Files.writeString(dir.resolve("out"), "old\n");
+    Workload both =
+        Workload.of("sh", "-c", "cat; echo err >&2")
+            .stdin(in)
+            .stdout(Stdio.append(out))
+            .stderr(Stdio.sameAsStdout());
+    assertThat(exit(way, both)).isEqualTo(new ExitStatus.Exited(0));
+    assertThat(out).hasContent("old\nfrom stdin\nerr\n");
+    exit(way, both.stdout(Stdio.truncate(out)));
+    assertThat(out).hasContent("from stdin\nerr\n");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void stdin_default_isDevNull(Way way) throws Exception {
+    assertThat(output(way, Workload.of("readlink", "/proc/self/fd/0"))).isEqualTo("/dev/null\n");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void exit_codesAndSignals_areExact(Way way) throws Exception {
+    for (int code : List.of(0, 1, 42, 125, 126, 127, 255)) {
+      assertThat(exit(way, Workload.of("sh", "-c", "exit " + code)))
+          .isEqualTo(new ExitStatus.Exited(code));
+    }
+    assertThat(exit(way, Workload.of("sh", "-c", "kill -9 $$")))
+        .isEqualTo(new ExitStatus.Signalled(new io.ffrtmp.governance.Signal(9), false));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void failure_eachKind_isTypedAndEqualOnBothPaths_andLeavesNothing(Way way) throws Exception {
+    Path plain = Files.writeString(dir.resolve("plain"), "echo no format\n");
+    Path noFormat = script(dir.resolve("noformat"), "echo no format\n");
+    Path noInterpreter = script(dir.resolve("nointerp"), "#!/no/such/interpreter -x\n");
+    Path empty = script(dir.resolve("empty"), "");
+    Path elf = dir.resolve("elf");
+    byte[] head = Arrays.copyOf(Files.readAllBytes(Path.of("/bin/true")), 4096);
+    head[18] = (byte) 0x16; // s390
+    Files.write(elf, head);
+    elf.toFile().setExecutable(true);
+    String long1 = "x".repeat(128 * 1024);
+    int before = descriptors();
+
+    assertFailure(way, Workload.of("/no/such/program"), Step.PROGRAM, "ENOENT");
+    assertFailure(way, Workload.of("no-such-program-anywhere"), Step.PROGRAM, "ENOENT");
+    assertFailure(way, Workload.of(plain.toString()), Step.PROGRAM, "EACCES");
+    assertFailure(way, Workload.of(dir.toString()), Step.PROGRAM, "EACCES");
+    assertFailure(way, Workload.of(plain + "/x"), Step.PROGRAM, "ENOTDIR");
+    assertFailure(way, Workload.of(noFormat.toString()), Step.PROGRAM, "ENOEXEC");
+    assertFailure(way, Workload.of(empty.toString()), Step.PROGRAM, "ENOEXEC");
+    assertFailure(way, Workload.of(noInterpreter.toString()), Step.PROGRAM, "ENOENT");
+    assertFailure(way, Workload.of(elf.toString()), Step.PROGRAM, "ENOEXEC");
+    assertFailure(way, Workload.of("true", long1), Step.PROGRAM, "E2BIG");
+    assertFailure(way, Workload.of("true").environment("X", long1), Step.PROGRAM, "E2BIG");
+    String[] many = Stream.generate(() -> long1.substring(10)).limit(64).toArray(String[]::new);
+    assertFailure(way, Workload.of("true", many), Step.SPAWN, "E2BIG");
+    Workload ok = Workload.of("true");
+    assertFailure(way, ok.directory(dir.resolve("none")), Step.DIRECTORY, "ENOENT");
+    assertFailure(way, ok.directory(plain), Step.DIRECTORY, "ENOTDIR");
+    assertFailure(way, ok.stdout(Stdio.append(dir)), Step.STDIO, "EISDIR");
+    assertFailure(way, ok.stderr(Stdio.append(dir.resolve("no/log"))), Step.STDIO, "ENOENT");
+    assertFailure(way, ok.stdin(dir.resolve("no-input")), Step.STDIO, "ENOENT");
+
+    assertThat(descriptors()).isEqualTo(before);
+    assertThat(children()).isEmpty();
+  }
+
+  private void assertFailure(Way way, Workload workload, Step step, String errno) {
+    StartFailure failure =
+        catchThrowableOfType(SpawnException.class, () -> exit(way, workload)).failure();
+    assertThat(failure.step()).as(failure.message()).isEqualTo(step);
+    assertThat(failure.errno()).contains(errno);
+    assertThat(failure.fault()).isEqualTo(Fault.WORKLOAD);
+    assertThat(failure.message()).contains(errno);
+  }
+
+  @Test
+  void gate_programVanishesAfterThePreCheck_isAFailureNotAnExit127() throws Exception {
+    Path program = script(dir.resolve("gone"), "#!/bin/sh\n");
+    Spawner.Prepared prepared = spawner.prepare(Workload.of(program.toString()));
+    Files.delete(program);
+    StartFailure failure =
+        catchThrowableOfType(SpawnException.class, () -> prepared.spawn(Way.GATE)).failure();
+    assertThat(failure.errno()).contains("ENOENT");
+    assertThat(children()).isEmpty();
+  }
+
+  @Test
+  void pipe_asOutput_isRefused() throws Exception {
+    Path fifo = dir.resolve("fifo");
+    assertThat(exit(Way.DIRECT, Workload.of("mkfifo", fifo.toString())))
+        .isEqualTo(new ExitStatus.Exited(0));
+    StartFailure failure =
+        catchThrowableOfType(
+                SpawnException.class,
+                () -> exit(Way.DIRECT, Workload.of("true").stdout(Stdio.append(fifo))))
+            .failure();
+    assertThat(failure.step()).isEqualTo(Step.STDIO);
+  }
+
+  @Test
+  void manySpawns_bothPaths_leakNothing() throws Exception {
+    exit(Way.GATE, Workload.of("true"));
+    int before = descriptors();
+    for (int i = 0; i < 100; i++) {
+      exit(Way.values()[i % 2], Workload.of("true"));
+    }
+    assertThat(descriptors()).isEqualTo(before);
+    assertThat(children()).isEmpty();
+  }
+
+  private ExitStatus exit(Way way, Workload workload) throws SpawnException {
+    Spawner.Spawned spawned = spawner.prepare(workload).spawn(way);
+    try (var pidfd = spawned.pidfd().orElseThrow()) {
+      return ExitReader.reap(pidfd);
+    }
+  }
+
+  private String output(Way way, Workload workload) throws Exception {
+    Path file = dir.resolve("output");
+    ExitStatus exit = exit(way, workload.stdout(Stdio.truncate(file)));
+    assertThat(exit).isEqualTo(new ExitStatus.Exited(0));
+    return Files.readString(file);
+  }
+
+  private static Path script(Path path, String text) throws IOException {
+    Files.writeString(path, text);
+    path.toFile().setExecutable(true);
+    return path;
+  }
+
+  private static int descriptors() throws IOException {
+    try (Stream<Path> list = Files.list(Path.of("/proc/self/fd"))) {
+      return (int) list.count();
+    }
+  }
+
+  private static List<Long> children() {
+    return ProcessHandle.current().children().map(ProcessHandle::pid).collect(Collectors.toList());
+  }
+}
