@@ -14,6 +14,7 @@ import io.ffrtmp.governance.JobStart;
 import io.ffrtmp.governance.Receipt;
 import io.ffrtmp.governance.ResourceUsage;
 import io.ffrtmp.governance.StartFailure;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Pidfd;
 import io.ffrtmp.governance.linux.observe.ExitReader;
 import java.time.Duration;
@@ -59,6 +60,7 @@ final class Conclude {
     job.pidfd.ifPresent(Pidfd::close);
     JobResult result = freeze(job, new Ended(status), evidence);
     if (!job.group.remove()) {
+      disown(job);
       linger.removeWhenEmpty(job.group);
     }
     finish(job, result);
@@ -67,8 +69,17 @@ final class Conclude {
   /** We stop watching; limits are read back, the mark loses its owner, the group stays. */
   void detached(GovernedJob job) {
     boolean moved = job.group.movedOut((int) job.pid());
-    job.group.disown();
+    disown(job);
     finish(job, freeze(job, new Detached(), moved ? Evidence.NONE.moved() : Evidence.NONE));
+  }
+
+  /** Lets go: whoever finds the group empty may remove it, and whoever finds the job may claim it. */
+  private static void disown(GovernedJob job) {
+    try {
+      job.group.mark(job.mark.disowned());
+    } catch (ErrnoException e) {
+      LOG.debug("{} keeps our mark", job.group, e);
+    }
   }
 
   private static JobResult freeze(GovernedJob job, Ending ending, Evidence found) {

@@ -6,6 +6,7 @@ import io.ffrtmp.governance.Mode;
 import io.ffrtmp.governance.Receipt;
 import io.ffrtmp.governance.ResourceUsage;
 import io.ffrtmp.governance.linux.cgroup.JobGroup;
+import io.ffrtmp.governance.linux.cgroup.Mark;
 import io.ffrtmp.governance.linux.libc.Pidfd;
 import java.time.Duration;
 import java.time.Instant;
@@ -21,6 +22,7 @@ abstract class GovernedJob {
   final JobStart start;
   final long startNanos;
   final JobGroup group;
+  final Mark mark;
   final Receipt receipt;
   final Optional<Pidfd> pidfd;
   final CompletableFuture<JobResult> result = new CompletableFuture<>();
@@ -32,12 +34,14 @@ abstract class GovernedJob {
       JobStart start,
       long startNanos,
       JobGroup group,
+      Mark mark,
       Receipt receipt,
       Optional<Pidfd> pidfd,
       Conclude conclude) {
     this.start = start;
     this.startNanos = startNanos;
     this.group = group;
+    this.mark = mark;
     this.receipt = receipt;
     this.pidfd = pidfd;
     this.conclude = conclude;

@@ -28,7 +28,6 @@ final class Linger {
   }
 
   void removeWhenEmpty(JobGroup group) {
-    group.disown();
     try {
       OptionalInt events = group.openEvents();
       if (events.isPresent()) {

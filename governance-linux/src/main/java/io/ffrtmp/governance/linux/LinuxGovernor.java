@@ -66,7 +66,7 @@ public final class LinuxGovernor implements Governor {
   private final ExecutorService results = resultThreads();
   private final Conclude conclude;
   private final AtomicBoolean canBeBorn;
-  private final Mark.Owner owner = Mark.Owner.ours();
+  private final String nonce = random();
   private final Set<String> ids = ConcurrentHashMap.newKeySet();
   private final Map<String, GovernedJob> jobs = new ConcurrentHashMap<>();
   private final ReadWriteLock opened = new ReentrantReadWriteLock();
@@ -131,7 +131,7 @@ public final class LinuxGovernor implements Governor {
     Instant time = Instant.now();
     long nanos = System.nanoTime();
     JobStart facts = JobStart.of(id, OptionalLong.empty(), Mode.RUN, workload.intent(), time);
-    Mark mark = Mark.of(facts, workload.limits(), owner);
+    Mark mark = Mark.of(id, Mode.RUN, workload.intent(), workload.limits(), nonce);
     @Nullable JobGroup group = null;
     @Nullable Start start = null;
     try {
@@ -141,7 +141,7 @@ public final class LinuxGovernor implements Governor {
       Spawned spawned = start.spawn(prepared);
       facts = JobStart.of(id, OptionalLong.of(spawned.pid()), Mode.RUN, workload.intent(), time);
       LinuxStartedJob job =
-          new LinuxStartedJob(facts, nanos, group, start.receipt(), spawned, conclude);
+          new LinuxStartedJob(facts, nanos, group, start, spawned, conclude);
       watch(job);
       return job;
     } catch (IdInUseException e) {
@@ -225,7 +225,11 @@ public final class LinuxGovernor implements Governor {
   }
 
   private static String generatedId() {
-    return "job-" + Long.toUnsignedString(ThreadLocalRandom.current().nextLong(), Character.MAX_RADIX);
+    return "job-" + random();
+  }
+
+  private static String random() {
+    return Long.toUnsignedString(ThreadLocalRandom.current().nextLong(), Character.MAX_RADIX);
   }
 
   private static ExecutorService resultThreads() {

@@ -2,7 +2,6 @@ package io.ffrtmp.governance.linux;
 
 import io.ffrtmp.governance.GovernanceException;
 import io.ffrtmp.governance.JobStart;
-import io.ffrtmp.governance.Receipt;
 import io.ffrtmp.governance.Signal;
 import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.linux.cgroup.JobGroup;
@@ -25,10 +24,17 @@ final class LinuxStartedJob extends GovernedJob implements StartedJob {
       JobStart start,
       long startNanos,
       JobGroup group,
-      Receipt receipt,
+      Start spawning,
       Spawned spawned,
       Conclude conclude) {
-    super(start, startNanos, group, receipt, spawned.pidfd(), conclude);
+    super(
+        start,
+        startNanos,
+        group,
+        spawning.mark(),
+        spawning.receipt(),
+        spawned.pidfd(),
+        conclude);
     this.inheritedPipes = spawned.inheritedPipes();
   }
 
@@ -73,7 +79,7 @@ final class LinuxStartedJob extends GovernedJob implements StartedJob {
     Set<Integer> seen = new HashSet<>();
     List<Long> alive = new ArrayList<>();
     for (int round = 1; round <= ROUNDS; round++) {
-      List<Integer> fresh = group.members();
+      List<Integer> fresh = new ArrayList<>(group.members());
       fresh.removeIf(pid -> !seen.add(pid));
       if (fresh.isEmpty()) {
         return alive;

@@ -1,7 +1,5 @@
 package io.ffrtmp.governance.linux;
 
-import io.ffrtmp.governance.JobIdInUseException;
-import io.ffrtmp.governance.JobStart;
 import io.ffrtmp.governance.Limit;
 import io.ffrtmp.governance.LimitOutcome;
 import io.ffrtmp.governance.LimitOutcome.Detail;
@@ -26,19 +24,23 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One start: group, limits, process, in an order that leaves either nothing or a workload inside its
  * limits, at whichever instant we die.
  */
 final class Start implements Spawner.Admission {
+  private static final Logger LOG = LoggerFactory.getLogger(Start.class);
+
   /** What a kernel without CLONE_INTO_CGROUP, or one that won't have it here, answers. */
   private static final Set<String> NO_BIRTH =
       Set.of("E2BIG", "ENOSYS", "EPERM", "EOPNOTSUPP", "EBUSY", "EINVAL");
 
   private final Workload workload;
   private final JobGroup group;
-  private final Mark mark;
+  private Mark mark;
   private final AtomicBoolean canBeBorn;
   private List<LimitOutcome> outcomes;
   private OptionalInt birthplace = OptionalInt.empty();
@@ -54,6 +56,11 @@ final class Start implements Spawner.Admission {
     this.mark = mark;
     this.canBeBorn = canBeBorn;
     this.outcomes = new ArrayList<>(group.apply(workload.limits()));
+  }
+
+  /** The mark as it stands on the group. */
+  Mark mark() {
+    return mark;
   }
 
   Receipt receipt() {
@@ -126,8 +133,14 @@ final class Start implements Spawner.Admission {
 
   /** So that whoever finds the group later knows whom to look for. */
   private void markLeader(int pid) {
-    if (group.exists()) {
-      ProcStat.read(pid).ifPresent(stat -> group.mark(mark.leader(pid, stat.startTime())));
+    Optional<ProcStat> stat = group.exists() ? ProcStat.read(pid) : Optional.empty();
+    if (stat.isPresent()) {
+      mark = mark.leader(pid, stat.get().startTime());
+      try {
+        group.mark(mark);
+      } catch (ErrnoException e) {
+        LOG.debug("the mark of {} does not name process {}", group, pid, e);
+      }
     }
   }
 

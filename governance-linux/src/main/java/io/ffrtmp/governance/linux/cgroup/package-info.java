@@ -1,4 +1,7 @@
-/** Control groups: hierarchies, a job's group, limits, counters and marks. Knows no processes' lives. */
+/**
+ * Control groups: hierarchies, a job's group, limits, counters and marks. Knows no processes'
+ * lives.
+ */
 @NullMarked
 package io.ffrtmp.governance.linux.cgroup;
 

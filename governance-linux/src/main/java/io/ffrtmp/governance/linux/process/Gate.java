@@ -4,6 +4,7 @@ import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -57,22 +58,31 @@ final class Gate implements AutoCloseable {
 
   /** The command that becomes the program with exactly these arguments and this environment. */
   static Command command(String program, List<byte[]> arguments, Environment environment) {
+    return command(SHELL, !needsEnv(environment), program, arguments, environment);
+  }
+
+  static Command command(
+      String shell,
+      boolean plain,
+      String program,
+      List<byte[]> arguments,
+      Environment environment) {
     List<byte[]> all = new ArrayList<>();
-    for (String each : List.of(SHELL, "-c", TEXT, SHELL)) {
-      all.add(each.getBytes(StandardCharsets.UTF_8));
-    }
-    boolean plain = isDash() && environment.survivesDash();
-    byte[] pwd = plain ? environment.entry("PWD") : new byte[0];
-    all.add(pwd); // whole, or empty
+    add(all, shell, "-c", TEXT, shell);
+    all.add(plain ? environment.entry("PWD") : new byte[0]);
     if (!plain) {
-      for (String each : List.of(ENV, "-i", "--")) {
-        all.add(each.getBytes(StandardCharsets.UTF_8));
-      }
+      add(all, ENV, "-i", "--");
       all.addAll(environment.entries());
     }
-    all.add(program.getBytes(StandardCharsets.UTF_8));
+    add(all, program);
     all.addAll(arguments.subList(1, arguments.size()));
-    return new Command(SHELL, all, plain ? environment.entries() : List.of());
+    return new Command(shell, all, plain ? environment.entries() : List.of());
+  }
+
+  private static void add(List<byte[]> all, String... texts) {
+    for (String text : texts) {
+      all.add(text.getBytes(StandardCharsets.UTF_8));
+    }
   }
 
   /** Whether the environment must be handed over by env(1), which takes a path with = for more of it. */
@@ -80,11 +90,11 @@ final class Gate implements AutoCloseable {
     return !isDash() || !environment.survivesDash();
   }
 
-  /** Whether {@code /bin/sh} is dash. */
+  /** Whether {@code /bin/sh} is dash, which starts fastest and leaves most of an environment alone. */
   static boolean isDash() {
     try {
-      return Path.of(SHELL).toRealPath().endsWith("dash");
-    } catch (IOException unknown) {
+      return Files.readSymbolicLink(Path.of(SHELL)).endsWith("dash");
+    } catch (IOException | UnsupportedOperationException otherShell) {
       return false;
     }
   }

@@ -1,0 +1,10 @@
+package io.ffrtmp.governance.linux.cgroup;
+
+/** A group with this job's id exists, and is not a leftover. It was not touched. */
+public final class IdInUseException extends Exception {
+  private static final long serialVersionUID = 1L;
+
+  IdInUseException(String id, String directory, String why) {
+    super("job id '" + id + "' is in use at " + directory + ", " + why + "; use another id");
+  }
+}
