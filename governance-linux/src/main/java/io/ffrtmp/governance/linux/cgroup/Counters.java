@@ -58,10 +58,7 @@ final class Counters {
   /** Documentation/admin-guide/cgroup-v1: memory.rst, cpuacct.rst, blkio-controller.rst. */
   private void addOld(Group group, String controller) {
     switch (controller) {
-      case "cpuacct" -> {
-        put(Counter.CPU_USER_USEC, number(text(group, "cpuacct.usage_user")), 1000);
-        put(Counter.CPU_SYSTEM_USEC, number(text(group, "cpuacct.usage_sys")), 1000);
-      }
+      case "cpuacct" -> addOldCpu(group);
       case "cpu" -> {
         String cpu = text(group, "cpu.stat");
         put(Counter.CPU_PERIODS, value(cpu, "nr_periods "), 1);
@@ -91,6 +88,22 @@ final class Counters {
     }
     OptionalLong hit = unified ? value(events, "oom ") : number(text(group, "memory.failcnt"));
     return Optional.of(hit.orElse(0) > 0 ? OomCause.OWN_LIMIT : OomCause.ABOVE);
+  }
+
+  /**
+   * The total is exact, its parts are sampled at clock ticks, far off for what is throttled between
+   * them: they are scaled to it, as the kernel does for v2 (cputime_adjust in kernel/sched).
+   */
+  private void addOldCpu(Group group) {
+    OptionalLong total = number(text(group, "cpuacct.usage"));
+    OptionalLong user = number(text(group, "cpuacct.usage_user"));
+    OptionalLong system = number(text(group, "cpuacct.usage_sys"));
+    if (total.isPresent() && user.isPresent() && system.isPresent()) {
+      double sampled = Math.max(1.0, (double) user.getAsLong() + system.getAsLong());
+      long inKernel = (long) (total.getAsLong() * (system.getAsLong() / sampled));
+      put(Counter.CPU_USER_USEC, OptionalLong.of(total.getAsLong() - inKernel), 1000);
+      put(Counter.CPU_SYSTEM_USEC, OptionalLong.of(inKernel), 1000);
+    }
   }
 
   private String text(Group group, String file) {
