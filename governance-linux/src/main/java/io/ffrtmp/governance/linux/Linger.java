@@ -15,9 +15,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Groups that outlive their job because processes are left in them. Each is removed when it empties,
- * which the kernel tells: by {@code cgroup.events} on v2, by the members' pidfds on v1. A group that
- * can't be watched is left to the next {@code open()}.
+ * Groups that outlive their job because processes are left in them. Each is removed when it
+ * empties, which the kernel tells: by {@code cgroup.events} on v2, by the members' pidfds on v1. A
+ * group that can't be watched is left to the next {@code open()}.
  */
 final class Linger {
   private static final Logger LOG = LoggerFactory.getLogger(Linger.class);

@@ -93,8 +93,9 @@ record Counters(CgroupFiles files, Group group) {
   }
 
   /**
-   * v1's total is exact, its parts are sampled at clock ticks, far off for what is throttled between
-   * them: they are scaled to it, as the kernel does for v2 (cputime_adjust in kernel/sched).
+   * v1's total is exact, its parts are sampled at clock ticks, far off for what is throttled
+   * between them: they are scaled to it, as the kernel does for v2 (cputime_adjust in
+   * kernel/sched).
    */
   private static void scale(Map<Counter, Long> found, long total) {
     double system = found.getOrDefault(Counter.CPU_SYSTEM_USEC, 0L);
