@@ -12,8 +12,9 @@ import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.ParameterException;
 
 /**
- * The command line {@code ffrtmp}. It speaks UTF-8 in every locale, and says everything of its own on
- * standard error, behind {@code ffrtmp: }; standard output is the workload's, or what was asked for.
+ * The command line {@code ffrtmp}. It speaks UTF-8 in every locale, and says everything of its own
+ * on standard error, behind {@code ffrtmp: }; standard output is the workload's, or what was asked
+ * for.
  */
 @Command(
     name = "ffrtmp",

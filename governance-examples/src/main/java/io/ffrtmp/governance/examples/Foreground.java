@@ -24,10 +24,10 @@ import java.util.concurrent.TimeUnit;
  * One workload, waited for in the foreground. SIGINT, SIGTERM and SIGHUP end the waiting, never the
  * workload, which has a session of its own and does not see the terminal's Ctrl-C.
  *
- * <p>These signals are left to the JVM, whose shutdown calls a hook of ours: it detaches, and holds the
- * JVM until the main thread has told the result. Unlike {@code sun.misc.Signal} that needs no internal
- * API; the status is 128 + the signal's number by itself; a signal that was ignored when we started, as
- * under nohup(1), stays ignored; and a signal in the middle of a start waits for it.
+ * <p>These signals are left to the JVM, whose shutdown calls a hook of ours: it detaches, and holds
+ * the JVM until the main thread has told the result. Unlike {@code sun.misc.Signal} that needs no
+ * internal API; the status is 128 + the signal's number by itself; a signal that was ignored when
+ * we started, as under nohup(1), stays ignored; and a signal in the middle of a start waits for it.
  */
 final class Foreground {
   private static final long SECONDS_TO_TELL = 10;
@@ -119,7 +119,8 @@ final class Foreground {
     if (failure.fault() != Fault.WORKLOAD || !program) {
       return Ffrtmp.NOT_GOVERNED;
     }
-    boolean missing = failure.step() == Step.PROGRAM && failure.errno().equals(Optional.of("ENOENT"));
+    boolean missing =
+        failure.step() == Step.PROGRAM && failure.errno().equals(Optional.of("ENOENT"));
     return missing ? NOT_FOUND : NOT_EXECUTABLE;
   }
 }

@@ -6,8 +6,8 @@ import java.util.Map;
 import java.util.StringJoiner;
 
 /**
- * The values' wire form as JSON text (RFC 8259): maps, lists, text, numbers and booleans. A JSON library
- * would cost more at start-up than everything else here.
+ * The values' wire form as JSON text (RFC 8259): maps, lists, text, numbers and booleans. A JSON
+ * library would cost more at start-up than everything else here.
  */
 final class Json {
   private Json() {}

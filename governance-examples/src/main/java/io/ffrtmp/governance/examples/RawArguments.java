@@ -11,8 +11,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The arguments as the kernel got them (proc_pid_cmdline(5)). What {@code main} is given went through
- * the locale's charset, and under {@code LC_ALL=C} JDK 17 loses all that is not ASCII on that way.
+ * The arguments as the kernel got them (proc_pid_cmdline(5)). What {@code main} is given went
+ * through the locale's charset, and under {@code LC_ALL=C} JDK 17 loses all that is not ASCII on
+ * that way.
  */
 final class RawArguments {
   private static final Path COMMAND_LINE = Path.of("/proc/self/cmdline");

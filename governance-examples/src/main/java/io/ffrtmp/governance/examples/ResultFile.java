@@ -11,8 +11,8 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 
 /**
- * Where the result goes: a file that is there whole or not at all, or standard output. What exists and
- * is no regular file, such as a FIFO or {@code /dev/null}, is written to and never replaced.
+ * Where the result goes: a file that is there whole or not at all, or standard output. What exists
+ * and is no regular file, such as a FIFO or {@code /dev/null}, is written to and never replaced.
  */
 final class ResultFile {
   private static final String STANDARD_OUTPUT = "-";
@@ -31,7 +31,8 @@ final class ResultFile {
   void check() throws IOException {
     Path where = replaces() ? directory(target()) : Path.of(name);
     if (!name.equals(STANDARD_OUTPUT) && !Files.isWritable(where)) {
-      throw new IOException("the result can't be written to " + name + ": " + where + " is not writable");
+      throw new IOException(
+          "the result can't be written to " + name + ": " + where + " is not writable");
     }
   }
 

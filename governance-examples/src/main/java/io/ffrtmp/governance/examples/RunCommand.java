@@ -33,10 +33,16 @@ import picocli.CommandLine.Spec;
 final class RunCommand implements Callable<Integer> {
   @Spec private CommandSpec spec = CommandSpec.create();
 
-  @Option(names = "--job-id", paramLabel = "ID", description = "The job's id; else one is generated.")
+  @Option(
+      names = "--job-id",
+      paramLabel = "ID",
+      description = "The job's id; else one is generated.")
   private @Nullable String jobId;
 
-  @Option(names = "--intent", paramLabel = "NAME", description = "What it is for; told in the result.")
+  @Option(
+      names = "--intent",
+      paramLabel = "NAME",
+      description = "What it is for; told in the result.")
   private @Nullable String intent;
 
   @Option(
@@ -45,7 +51,10 @@ final class RunCommand implements Callable<Integer> {
       description = "At most QUOTA microseconds of CPU time in each PERIOD.")
   private @Nullable String cpuMax;
 
-  @Option(names = "--cpus", paramLabel = "N", description = "At most so many CPUs' worth, as in 1.5.")
+  @Option(
+      names = "--cpus",
+      paramLabel = "N",
+      description = "At most so many CPUs' worth, as in 1.5.")
   private @Nullable Double cpus;
 
   @Option(
@@ -92,7 +101,10 @@ final class RunCommand implements Callable<Integer> {
       description = "Write the result as JSON; - is standard output.")
   private @Nullable String result;
 
-  @Parameters(arity = "1..*", paramLabel = "COMMAND", description = "The command and its arguments.")
+  @Parameters(
+      arity = "1..*",
+      paramLabel = "COMMAND",
+      description = "The command and its arguments.")
   private List<String> command = List.of();
 
   @Override

@@ -34,7 +34,8 @@ class ByteSizeTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "M", "-1", "+1", "1.5G", "1 M", "1MB", "1P", "1m", "٣", "9223372036854775808"})
+  @ValueSource(
+      strings = {"", "M", "-1", "+1", "1.5G", "1 M", "1MB", "1P", "1m", "٣", "9223372036854775808"})
   void parse_anythingElse_isRefusedWithTheText(String text) {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> ByteSize.parse(text))

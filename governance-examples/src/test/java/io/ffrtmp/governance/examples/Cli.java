@@ -11,7 +11,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** The packaged command line as a child process, under the JDK of this test. Output goes to files. */
+/**
+ * The packaged command line as a child process, under the JDK of this test. Output goes to files.
+ */
 final class Cli {
   static final Path LAUNCHER = Path.of("bin", "ffrtmp").toAbsolutePath();
   static final boolean ROOT = "root".equals(System.getProperty("user.name"));
@@ -42,7 +44,9 @@ final class Cli {
     Path err = Files.createTempFile(scratch, "err", "");
     Process process = start(builder.redirectOutput(out.toFile()).redirectError(err.toFile()));
     try {
-      assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS)).as("%s ended", builder.command()).isTrue();
+      assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS))
+          .as("%s ended", builder.command())
+          .isTrue();
     } finally {
       process.destroyForcibly();
     }

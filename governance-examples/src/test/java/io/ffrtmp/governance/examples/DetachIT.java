@@ -14,7 +14,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class DetachIT {
-  private static final String WORKLOAD = "echo $$ >\"$1\".new; mv \"$1\".new \"$1\"; exec sleep 300";
+  private static final String WORKLOAD =
+      "echo $$ >\"$1\".new; mv \"$1\".new \"$1\"; exec sleep 300";
 
   @TempDir Path scratch;
 
@@ -33,15 +34,26 @@ class DetachIT {
     String id = "detach-it-" + signal;
     try (Foster cli =
         new Foster(
-            scratch, "run", "--job-id", id, "--result", file.toString(),
-            "sh", "-c", WORKLOAD, "sh", scratch + "/workload")) {
-      ProcessHandle workload = ProcessHandle.of(Long.parseLong(cli.content("workload"))).orElseThrow();
+            scratch,
+            "run",
+            "--job-id",
+            id,
+            "--result",
+            file.toString(),
+            "sh",
+            "-c",
+            WORKLOAD,
+            "sh",
+            scratch + "/workload")) {
+      ProcessHandle workload =
+          ProcessHandle.of(Long.parseLong(cli.content("workload"))).orElseThrow();
       try {
         cli.signal(signal);
 
         assertThat(cli.status()).isEqualTo(128 + number);
         assertThat(workload.isAlive()).as("the workload goes on").isTrue();
-        assertThat(cli.err()).contains("ffrtmp: detached: job " + id + " goes on as process " + workload.pid());
+        assertThat(cli.err())
+            .contains("ffrtmp: detached: job " + id + " goes on as process " + workload.pid());
         JobResult result = Cli.result(file);
         assertThat(result.workloadEnded()).isFalse();
         assertThat(result.pid()).hasValue(workload.pid());

@@ -22,7 +22,8 @@ class ExitStatusIT {
   @TempDir Path scratch;
 
   private Outcome run(String... arguments) throws Exception {
-    return Cli.ffrtmp(scratch, Stream.concat(Stream.of("run"), Stream.of(arguments)).toArray(String[]::new));
+    return Cli.ffrtmp(
+        scratch, Stream.concat(Stream.of("run"), Stream.of(arguments)).toArray(String[]::new));
   }
 
   @ParameterizedTest
@@ -31,7 +32,9 @@ class ExitStatusIT {
     Outcome outcome = run("--intent", "test", "--", "sh", "-c", "exit " + status);
 
     assertThat(outcome.status()).isEqualTo(status);
-    assertThat(outcome.jobLine()).contains(" | intent=test | sla=COMPLIANT | ").contains(" | exit=" + status + " | ");
+    assertThat(outcome.jobLine())
+        .contains(" | intent=test | sla=COMPLIANT | ")
+        .contains(" | exit=" + status + " | ");
     assertThat(outcome.out()).isEmpty();
     assertThat(outcome.err().lines()).hasSize(1);
   }
@@ -54,7 +57,8 @@ class ExitStatusIT {
     assertThat(outcome.jobLine()).contains("reason=workload_not_startable");
     assertThat(Cli.result(file).ending())
         .isInstanceOfSatisfying(
-            NeverStarted.class, never -> assertThat(never.failure().step()).isEqualTo(Step.PROGRAM));
+            NeverStarted.class,
+            never -> assertThat(never.failure().step()).isEqualTo(Step.PROGRAM));
   }
 
   @Test
@@ -80,7 +84,8 @@ class ExitStatusIT {
   @Test
   void result_withNowhereToGo_startsNothing() throws Exception {
     Path trace = scratch.resolve("trace");
-    Outcome outcome = run("--result", scratch.resolve("missing/r.json").toString(), "touch", trace.toString());
+    Outcome outcome =
+        run("--result", scratch.resolve("missing/r.json").toString(), "touch", trace.toString());
 
     assertThat(outcome.status()).isEqualTo(125);
     assertThat(outcome.err()).startsWith("ffrtmp: the result can't be written");
@@ -115,7 +120,17 @@ class ExitStatusIT {
   void result_toFile_readsBackAndLeavesNothingBeside() throws Exception {
     Path directory = Files.createDirectory(scratch.resolve("results"));
     Path file = Files.writeString(directory.resolve("r.json"), "old");
-    Outcome outcome = run("--job-id", "result-it", "--intent", "test", "--result", file.toString(), "sh", "-c", "exit 3");
+    Outcome outcome =
+        run(
+            "--job-id",
+            "result-it",
+            "--intent",
+            "test",
+            "--result",
+            file.toString(),
+            "sh",
+            "-c",
+            "exit 3");
 
     JobResult result = Cli.result(file);
     assertThat(outcome.status()).isEqualTo(3);

@@ -13,7 +13,8 @@ import java.util.Optional;
 
 /**
  * Runs the command line under a parent that adopts and reaps what it leaves: some containers' PID 1
- * reaps nobody, and a zombie would keep its cgroup. Files tell its pid, and its status once it ended.
+ * reaps nobody, and a zombie would keep its cgroup. Files tell its pid, and its status once it
+ * ended.
  */
 final class Foster implements AutoCloseable {
   /** Linux's PR_SET_CHILD_SUBREAPER is 36; the number of prctl(2) comes first. */
@@ -40,18 +41,22 @@ final class Foster implements AutoCloseable {
     this.scratch = scratch;
     this.err = scratch.resolve("err");
     String prctl = System.getProperty("os.arch").equals("aarch64") ? "167" : "157";
-    List<String> command = new ArrayList<>(List.of("perl", "-e", TEXT, prctl, scratch + "/pid", scratch + "/status"));
+    List<String> command =
+        new ArrayList<>(List.of("perl", "-e", TEXT, prctl, scratch + "/pid", scratch + "/status"));
     command.add(Cli.LAUNCHER.toString());
     command.addAll(List.of(arguments));
     parent =
         Cli.start(
-            new ProcessBuilder(command).redirectOutput(scratch.resolve("out").toFile()).redirectError(err.toFile()));
+            new ProcessBuilder(command)
+                .redirectOutput(scratch.resolve("out").toFile())
+                .redirectError(err.toFile()));
   }
 
   /** Sends a signal, by its name, to the command line. */
   void signal(String name) throws Exception {
     String pid = content("pid");
-    assertThat(new ProcessBuilder("sh", "-c", "kill -" + name + " " + pid).start().waitFor()).isZero();
+    assertThat(new ProcessBuilder("sh", "-c", "kill -" + name + " " + pid).start().waitFor())
+        .isZero();
   }
 
   /** The status with which the command line ended. */

@@ -13,7 +13,8 @@ import org.junit.jupiter.api.Test;
 
 class JsonTest {
   @Property
-  void write_anyText_readsBackEqual(@ForAll List<String> texts, @ForAll String key) throws Exception {
+  void write_anyText_readsBackEqual(@ForAll List<String> texts, @ForAll String key)
+      throws Exception {
     String json = Json.write(Map.of(key, texts));
 
     assertThat(json).doesNotContain("\n");

@@ -34,8 +34,16 @@ class LimitsIT {
     Path pidFile = scratch.resolve("workload");
     try (Foster cli =
         new Foster(
-            scratch, "run", "--memory-max", "64M", "--limits-required",
-            "sh", "-c", "echo $$ >\"$1\".new; mv \"$1\".new \"$1\"; exec sleep 300", "sh", pidFile.toString())) {
+            scratch,
+            "run",
+            "--memory-max",
+            "64M",
+            "--limits-required",
+            "sh",
+            "-c",
+            "echo $$ >\"$1\".new; mv \"$1\".new \"$1\"; exec sleep 300",
+            "sh",
+            pidFile.toString())) {
       long pid = Long.parseLong(cli.content("workload"));
       try {
         assertThat(Files.readString(memoryFile(pid)).strip()).isEqualTo(Long.toString(64 << 20));
@@ -65,19 +73,52 @@ class LimitsIT {
     Path clip = scratch.resolve("clip.mkv");
     Path output = scratch.resolve("out.mkv");
     run(
-        0, "--", "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=duration=3:size=320x240:rate=25",
-        "-c:v", "mpeg4", clip.toString());
+        0,
+        "--",
+        "ffmpeg",
+        "-v",
+        "error",
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc=duration=3:size=320x240:rate=25",
+        "-c:v",
+        "mpeg4",
+        clip.toString());
     JobResult result =
         run(
-            0, "--cpus", "0.5", "--memory-max", "256M", "--", "ffmpeg", "-v", "error", "-i", clip.toString(),
-            "-vf", "scale=160:120", "-c:v", "mpeg4", output.toString());
+            0,
+            "--cpus",
+            "0.5",
+            "--memory-max",
+            "256M",
+            "--",
+            "ffmpeg",
+            "-v",
+            "error",
+            "-i",
+            clip.toString(),
+            "-vf",
+            "scale=160:120",
+            "-c:v",
+            "mpeg4",
+            output.toString());
 
     Outcome probe =
         Cli.await(
             scratch,
             new ProcessBuilder(
-                "ffprobe", "-v", "error", "-count_frames", "-select_streams", "v", "-of", "csv=p=0",
-                "-show_entries", "stream=width,height,nb_read_frames", output.toString()));
+                "ffprobe",
+                "-v",
+                "error",
+                "-count_frames",
+                "-select_streams",
+                "v",
+                "-of",
+                "csv=p=0",
+                "-show_entries",
+                "stream=width,height,nb_read_frames",
+                output.toString()));
     assertThat(probe.out().strip()).isEqualTo("160,120,75");
     assertThat(result.receipt().limits()).hasSize(2);
     if (Cli.ROOT) {
@@ -85,8 +126,11 @@ class LimitsIT {
       assertThat(result.verdict()).isEqualTo(Verdict.COMPLETED_WITHIN_LIMITS);
     } else {
       assertThat(result.receipt().limits())
-          .allMatch(limit -> limit.status().inForce() || limit.status() == LimitOutcome.Status.DENIED
-              || limit.status() == LimitOutcome.Status.UNSUPPORTED);
+          .allMatch(
+              limit ->
+                  limit.status().inForce()
+                      || limit.status() == LimitOutcome.Status.DENIED
+                      || limit.status() == LimitOutcome.Status.UNSUPPORTED);
     }
   }
 
@@ -96,8 +140,24 @@ class LimitsIT {
     assumeTrue(Cli.ROOT, "needs root to make a cgroup");
     Path file = scratch.resolve("result.json");
     Cli.ffrtmp(
-        scratch, "run", "--result", file.toString(), "--memory-max", "48M", "--limits-required", "--",
-        "stress-ng", "--vm", "1", "--vm-bytes", "256M", "--vm-populate", "--oomable", "--timeout", "20s", "--quiet");
+        scratch,
+        "run",
+        "--result",
+        file.toString(),
+        "--memory-max",
+        "48M",
+        "--limits-required",
+        "--",
+        "stress-ng",
+        "--vm",
+        "1",
+        "--vm-bytes",
+        "256M",
+        "--vm-populate",
+        "--oomable",
+        "--timeout",
+        "20s",
+        "--quiet");
 
     JobResult result = Cli.result(file);
     assertThat(result.evidence().oomKilledBy()).contains(OomCause.OWN_LIMIT);
