@@ -143,7 +143,10 @@ final class RunCommand implements Callable<Integer> {
     return workload;
   }
 
-  /** The launcher set LC_ALL for this JVM's sake, and tells what was there: nothing, or = and a value. */
+  /**
+   * The launcher set LC_ALL for this JVM's sake, and tells what was there: nothing, or = and a
+   * value.
+   */
   private static Workload launchersLocaleUndone(Workload workload) {
     @Nullable String before = System.getProperty("ffrtmp.lc_all");
     if (before == null) {

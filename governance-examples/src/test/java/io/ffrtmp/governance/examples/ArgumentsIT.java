@@ -12,19 +12,43 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What the workload gets: arguments, environment, directory and files. Through scripts, whose bytes are ours. */
+/**
+ * What the workload gets: arguments, environment, directory and files. Through scripts, whose bytes
+ * are ours.
+ */
 class ArgumentsIT {
   private static final List<String> ARGUMENTS =
       List.of(
-          "", " ", "a b", "line\nbreak\n", "é", "🎬", "$(id)", "`id`", "'", "\"", "\\", "*", "--", "-i", "--help",
-          "@file", "${HOME}", "%n", "a=b", "\t");
+          "",
+          " ",
+          "a b",
+          "line\nbreak\n",
+          "é",
+          "🎬",
+          "$(id)",
+          "`id`",
+          "'",
+          "\"",
+          "\\",
+          "*",
+          "--",
+          "-i",
+          "--help",
+          "@file",
+          "${HOME}",
+          "%n",
+          "a=b",
+          "\t");
 
   @TempDir Path scratch;
 
   /** A shell script of UTF-8 bytes, whatever the locale of this JVM. */
   private Outcome script(String locale, String text) throws Exception {
-    Path script = Files.writeString(scratch.resolve("script"), "exec " + quoted(Cli.LAUNCHER.toString()) + " " + text);
-    ProcessBuilder builder = new ProcessBuilder("sh", script.toString()).directory(scratch.toFile());
+    Path script =
+        Files.writeString(
+            scratch.resolve("script"), "exec " + quoted(Cli.LAUNCHER.toString()) + " " + text);
+    ProcessBuilder builder =
+        new ProcessBuilder("sh", script.toString()).directory(scratch.toFile());
     builder.environment().put("LC_ALL", locale);
     return Cli.await(scratch, builder);
   }
@@ -63,7 +87,8 @@ class ArgumentsIT {
 
     assertThat(outcome.status()).as(outcome.err()).isZero();
     assertThat(script(locale, "run -- cat é/o").out()).isEqualTo("input\n");
-    assertThat(script(locale, "run -- head -n 1 é/e").out()).isEqualTo(scratch.toRealPath() + "/é\n");
+    assertThat(script(locale, "run -- head -n 1 é/e").out())
+        .isEqualTo(scratch.toRealPath() + "/é\n");
     assertThat(script(locale, "run -- grep ß é/e").out()).isEqualTo("K=ß\n");
     assertThat(script(locale, "run -- cat é/r").out()).startsWith("{\"job_id\"");
   }
@@ -75,8 +100,10 @@ class ArgumentsIT {
     script(locale, "run -- cp /bin/true é/program");
     Path script =
         Files.writeString(
-            scratch.resolve("inside"), "cd é && exec " + quoted(Cli.LAUNCHER.toString()) + " run -- ./program");
-    ProcessBuilder builder = new ProcessBuilder("sh", script.toString()).directory(scratch.toFile());
+            scratch.resolve("inside"),
+            "cd é && exec " + quoted(Cli.LAUNCHER.toString()) + " run -- ./program");
+    ProcessBuilder builder =
+        new ProcessBuilder("sh", script.toString()).directory(scratch.toFile());
     builder.environment().put("LC_ALL", locale);
     Outcome outcome = Cli.await(scratch, builder);
 
@@ -88,13 +115,22 @@ class ArgumentsIT {
     Outcome outcome = script("C", "run -- echo \"$(printf 'a\\377')\"");
 
     assertThat(outcome.status()).isEqualTo(2);
-    assertThat(outcome.err()).isEqualTo("ffrtmp: argument 4 'a\\xff' is not UTF-8; only UTF-8 is taken\n");
+    assertThat(outcome.err())
+        .isEqualTo("ffrtmp: argument 4 'a\\xff' is not UTF-8; only UTF-8 is taken\n");
   }
 
   @Test
   void environment_isInheritedUnalteredWithAdditions() throws Exception {
     ProcessBuilder builder =
-        new ProcessBuilder(Cli.LAUNCHER.toString(), "run", "--env", "ADDED=a=b\nc", "--env", "KEPT=new", "env", "-0");
+        new ProcessBuilder(
+            Cli.LAUNCHER.toString(),
+            "run",
+            "--env",
+            "ADDED=a=b\nc",
+            "--env",
+            "KEPT=new",
+            "env",
+            "-0");
     builder.environment().clear();
     builder.environment().put("PATH", System.getenv("PATH"));
     builder.environment().put("KEPT", "old");
@@ -114,7 +150,8 @@ class ArgumentsIT {
 
   @Test
   void environment_withNothingInIt_hasNothingAdded() throws Exception {
-    ProcessBuilder builder = new ProcessBuilder(Cli.LAUNCHER.toString(), "run", "/usr/bin/env", "-0");
+    ProcessBuilder builder =
+        new ProcessBuilder(Cli.LAUNCHER.toString(), "run", "/usr/bin/env", "-0");
     builder.environment().clear();
     Outcome outcome = Cli.await(scratch, builder);
 
@@ -126,7 +163,9 @@ class ArgumentsIT {
     Path first = Files.createSymbolicLink(scratch.resolve("first"), Cli.LAUNCHER);
     Path second = Files.createSymbolicLink(scratch.resolve("second"), first.getFileName());
     Outcome outcome =
-        Cli.await(scratch, new ProcessBuilder(second.toString(), "run", "pwd").directory(scratch.toFile()));
+        Cli.await(
+            scratch,
+            new ProcessBuilder(second.toString(), "run", "pwd").directory(scratch.toFile()));
 
     assertThat(outcome.out()).isEqualTo(scratch.toRealPath() + "\n");
   }
@@ -137,7 +176,15 @@ class ArgumentsIT {
     Path err = scratch.resolve("e");
     Outcome outcome =
         Cli.ffrtmp(
-            scratch, "run", "--stdout", out.toString(), "--stderr", err.toString(), "sh", "-c", "echo o; echo e >&2");
+            scratch,
+            "run",
+            "--stdout",
+            out.toString(),
+            "--stderr",
+            err.toString(),
+            "sh",
+            "-c",
+            "echo o; echo e >&2");
 
     assertThat(out).hasContent("before\no\n");
     assertThat(err).hasContent("e\n");
