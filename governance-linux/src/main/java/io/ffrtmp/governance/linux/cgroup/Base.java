@@ -116,6 +116,13 @@ public final class Base implements AutoCloseable {
     return group(jobId);
   }
 
+  /** No group, as none could be made: each limit is refused for that reason. */
+  public JobGroup none(ErrnoException e) {
+    Map<String, Refusal> reasons = new HashMap<>();
+    missing.keySet().forEach(each -> reasons.put(each, Refusal.of(e, homes.get(0).directory())));
+    return new JobGroup(files, List.of(), controllers, reasons);
+  }
+
   private void prepare() throws ErrnoException {
     if (!prepared) {
       for (Group home : homes) {
