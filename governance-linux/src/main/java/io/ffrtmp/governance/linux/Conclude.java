@@ -114,7 +114,7 @@ final class Conclude {
     unregister.accept(job);
     tell(listener -> listener.finished(result));
     JOBS.info("{}", result);
-    job.result.complete(result);
+    job.complete(result);
   }
 
   /** A start that failed after validation. */
