@@ -25,7 +25,9 @@ import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The one place where results are made: evidence, status, counters, read-back, removal, verdict. */
+/**
+ * The one place where results are made: evidence, status, counters, read-back, removal, verdict.
+ */
 final class Conclude {
   /** The job line, one for each result. */
   private static final Logger JOBS = LoggerFactory.getLogger("io.ffrtmp.governance.jobs");
@@ -52,7 +54,10 @@ final class Conclude {
     tell(listener -> listener.started(start));
   }
 
-  /** The leader has ended. The group is read while the zombie still holds it, then the zombie reaped. */
+  /**
+   * The leader has ended. The group is read while the zombie still holds it, then the zombie
+   * reaped.
+   */
   void ended(GovernedJob job) {
     Evidence evidence = job.group.movedOut((int) job.pid()) ? Evidence.NONE.moved() : Evidence.NONE;
     ExitStatus status =
@@ -73,7 +78,9 @@ final class Conclude {
     finish(job, freeze(job, new Detached(), moved ? Evidence.NONE.moved() : Evidence.NONE));
   }
 
-  /** Lets go: whoever finds the group empty may remove it, and whoever finds the job may claim it. */
+  /**
+   * Lets go: whoever finds the group empty may remove it, and whoever finds the job may claim it.
+   */
   private static void disown(GovernedJob job) {
     try {
       job.group.mark(job.mark.disowned());

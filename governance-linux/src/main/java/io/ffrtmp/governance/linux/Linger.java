@@ -6,6 +6,7 @@ import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import io.ffrtmp.governance.linux.libc.Pidfd;
 import io.ffrtmp.governance.linux.observe.Watcher;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
@@ -14,9 +15,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Groups that outlive their job because processes are left in them. Each is removed when it empties,
- * which the kernel tells: by {@code cgroup.events} on v2, by the members' pidfds on v1. A group that
- * can't be watched is left to the next {@code open()}.
+ * Groups that outlive their job because processes are left in them. Each is removed when it
+ * empties, which the kernel tells: by {@code cgroup.events} on v2, by the members' pidfds on v1. A
+ * group that can't be watched is left to the next {@code open()}.
  */
 final class Linger {
   private static final Logger LOG = LoggerFactory.getLogger(Linger.class);
@@ -40,16 +41,20 @@ final class Linger {
     }
   }
 
+  /** Reading arms the notice: EPOLLPRI tells of a change since the last read (fs/kernfs/file.c). */
   private void watchEvents(JobGroup group, int events) throws ErrnoException {
     try {
-      watcher.watch(events, Epoll.EPOLLPRI, () -> again(group, events));
+      String now = new String(Libc.readAll(events), StandardCharsets.US_ASCII);
+      if (!now.contains("populated 0")) {
+        watcher.watch(events, Epoll.EPOLLPRI, () -> again(group, events));
+        return;
+      }
     } catch (ErrnoException e) {
       Libc.close(events);
       throw e;
     }
-    if (!group.populated()) {
-      group.remove();
-    }
+    Libc.close(events);
+    group.remove();
   }
 
   private void again(JobGroup group, int events) {

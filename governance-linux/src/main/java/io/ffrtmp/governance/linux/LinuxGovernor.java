@@ -51,9 +51,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The governor for Linux, opened by {@link #builder()}.
  *
- * <p>It owns one daemon thread that watches, a pool of at most four daemon threads that conclude jobs,
- * and one descriptor for each job; never a workload. After {@link #close()} the watching thread stays
- * until the last child that was detached has ended, only to reap it.
+ * <p>It owns one daemon thread that watches, a pool of at most four daemon threads that conclude
+ * jobs, and one descriptor for each job; never a workload. After {@link #close()} the watching
+ * thread stays until the last child that was detached has ended, only to reap it.
  *
  * <p>Thread-safe, and fit for virtual threads.
  */
@@ -110,7 +110,8 @@ public final class LinuxGovernor implements Governor {
       }
       String id = workload.jobId().orElseGet(LinuxGovernor::generatedId);
       if (!ids.add(id)) {
-        throw new JobIdInUseException("job id '" + id + "' is in use in this governor; use another");
+        throw new JobIdInUseException(
+            "job id '" + id + "' is in use in this governor; use another");
       }
       boolean started = false;
       try {
@@ -140,8 +141,7 @@ public final class LinuxGovernor implements Governor {
       start = new Start(workload, group, mark, canBeBorn);
       Spawned spawned = start.spawn(prepared);
       facts = JobStart.of(id, OptionalLong.of(spawned.pid()), Mode.RUN, workload.intent(), time);
-      LinuxStartedJob job =
-          new LinuxStartedJob(facts, nanos, group, start, spawned, conclude);
+      LinuxStartedJob job = new LinuxStartedJob(facts, nanos, group, start, spawned, conclude);
       watch(job);
       return job;
     } catch (IdInUseException e) {
@@ -270,9 +270,9 @@ public final class LinuxGovernor implements Governor {
     }
 
     /**
-     * The cgroup beneath which jobs get their groups, by its path as {@code /proc/self/cgroup} shows
-     * paths, the same in each hierarchy. Default: our own cgroup if it is delegated to us; else, with
-     * privilege, the root of each hierarchy; else jobs get no group.
+     * The cgroup beneath which jobs get their groups, by its path as {@code /proc/self/cgroup}
+     * shows paths, the same in each hierarchy. Default: our own cgroup if it is delegated to us;
+     * else, with privilege, the root of each hierarchy; else jobs get no group.
      */
     public Builder base(String cgroup) {
       base = cgroup;
@@ -292,10 +292,10 @@ public final class LinuxGovernor implements Governor {
     }
 
     /**
-     * Whether this process, and nothing else, may be moved into a sub-cgroup {@code supervisor} of its
-     * own delegated cgroup, if it is alone there: without that, cgroup v2 gives jobs no controllers
-     * (no inner processes). Undone at close when no job's group is left. Default: no; better is {@code
-     * DelegateSubgroup=} of systemd 254 or later.
+     * Whether this process, and nothing else, may be moved into a sub-cgroup {@code supervisor} of
+     * its own delegated cgroup, if it is alone there: without that, cgroup v2 gives jobs no
+     * controllers (no inner processes). Undone at close when no job's group is left. Default: no;
+     * better is {@code DelegateSubgroup=} of systemd 254 or later.
      */
     public Builder becomeLeaf(boolean allowed) {
       becomeLeaf = allowed;

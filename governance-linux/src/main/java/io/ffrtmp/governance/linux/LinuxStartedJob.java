@@ -27,14 +27,7 @@ final class LinuxStartedJob extends GovernedJob implements StartedJob {
       Start spawning,
       Spawned spawned,
       Conclude conclude) {
-    super(
-        start,
-        startNanos,
-        group,
-        spawning.mark(),
-        spawning.receipt(),
-        spawned.pidfd(),
-        conclude);
+    super(start, startNanos, group, spawning.mark(), spawning.receipt(), spawned.pidfd(), conclude);
     this.inheritedPipes = spawned.inheritedPipes();
   }
 

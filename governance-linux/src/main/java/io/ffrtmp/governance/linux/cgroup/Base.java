@@ -4,8 +4,9 @@ import io.ffrtmp.governance.Capability;
 import io.ffrtmp.governance.Capability.State;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
-import java.nio.file.Path;
+import io.ffrtmp.governance.linux.libc.Libc;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -23,48 +24,55 @@ import org.slf4j.LoggerFactory;
 public final class Base implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Base.class);
 
-  /** How often others may come in between; what each does takes microseconds. */
+  /** How often others may come in between; what they do there takes microseconds. */
   private static final int ATTEMPTS = 100;
 
   private final CgroupFiles files;
   private final List<Site> sites;
-  private final List<Group> parents;
-  private final Map<String, Refusal> missing;
+  private final List<Group> homes;
   private final Controllers controllers;
+  private final Map<String, Refusal> missing = new HashMap<>();
 
-  /** The same order among our own threads, so that none of them starves the others. */
+  /** The flock's order among our own threads, so that none of them starves. */
   private final ReadWriteLock order = new ReentrantReadWriteLock(true);
 
   private volatile boolean prepared;
   private volatile Optional<String> leaf = Optional.empty();
 
-  Base(CgroupFiles files, List<Site> sites, Map<String, Refusal> missing, String name) {
+  private Base(CgroupFiles files, Hierarchies hierarchies, List<Site> sites, String name) {
     this.files = files;
     this.sites = sites;
-    this.parents = sites.stream().map(site -> site.parent(name)).toList();
-    this.missing = missing;
+    this.homes = sites.stream().map(site -> site.group().child(name)).toList();
     List<String> levels = new ArrayList<>();
-    for (Group parent : parents) {
-      if (parent.hierarchy().unified()) {
-        levels.addAll(List.of(sites.get(parents.indexOf(parent)).directory(), parent.directory()));
+    for (Group home : homes) {
+      if (home.unified()) {
+        levels.addAll(List.of(home.parent(), home.directory()));
       }
     }
     this.controllers = new Controllers(files, levels);
+    for (Control each : Control.values()) {
+      missing.put(each.controller, Refusal.missing(hierarchies, each.controller));
+    }
   }
 
-  /** Finds a base in each hierarchy where jobs have groups, without any side effect. */
+  /**
+   * Finds a base in each hierarchy, without any side effect.
+   *
+   * @param configured an existing cgroup's directory, or its path as in {@code /proc/PID/cgroup}
+   * @param name of the directory between the base and the jobs
+   */
   public static Base find(
       CgroupFiles files, Hierarchies hierarchies, Optional<String> configured, String name) {
     List<Site> sites = new ArrayList<>();
-    for (Hierarchy hierarchy : hierarchies.job()) {
-      Site.find(hierarchies, hierarchy, configured).ifPresent(sites::add);
+    for (Hierarchy each : hierarchies.job()) {
+      Site.find(hierarchies, each, configured).ifPresent(sites::add);
     }
-    return new Base(files, sites, Refusal.missing(hierarchies, configured), name);
+    return new Base(files, hierarchies, sites, name);
   }
 
-  /** Whether a child can be born inside a job's group: it is a single directory, of v2. */
+  /** Whether a child can be born inside a job's group: it is one directory, of v2. */
   public boolean bornInside() {
-    return sites.size() == 1 && sites.get(0).hierarchy().unified();
+    return sites.size() == 1 && sites.get(0).group().unified();
   }
 
   /** Whether jobs live in our own cgroup or beneath it, or beneath the delegated one around it. */
@@ -72,208 +80,192 @@ public final class Base implements AutoCloseable {
     return sites.isEmpty() || sites.stream().anyMatch(Site::aroundOrBeneathUs);
   }
 
-  private List<Group> groups(String id) {
-    return parents.stream().map(parent -> parent.child(id)).toList();
+  private JobGroup group(String id, int from, int to) {
+    List<Group> groups = homes.subList(from, to).stream().map(home -> home.child(id)).toList();
+    return new JobGroup(files, groups, controllers, missing);
   }
 
   private JobGroup group(String id) {
-    return new JobGroup(files, groups(id), missing, controllers);
+    return group(id, 0, homes.size());
   }
 
   /**
-   * Makes a job's group and marks it. An empty group of this id that is nobody's is removed first.
+   * Makes a job's group and marks it. One of the same id that is empty and nobody's goes first.
    *
-   * @throws IdInUseException if a group with this id exists, and is not such a leftover
-   * @throws ErrnoException if a directory can't be made; nothing is left then
+   * @throws IdInUseException if a group of this id exists, and is no such leftover
+   * @throws ErrnoException if a directory can't be made; nothing is left of it then
    */
   public JobGroup create(String jobId, Mark mark) throws ErrnoException, IdInUseException {
-    JobGroup group = group(jobId);
-    boolean made = !group.exists();
-    for (int attempt = 1; !made; attempt++) {
+    for (int attempt = 1; !homes.isEmpty(); attempt++) {
       try {
-        if (!prepared) {
-          prepare();
-        }
-        made = claim(jobId, mark.encode());
-        if (made) {
+        prepare();
+        if (claim(jobId, mark.encode())) {
           makeOthers(jobId);
-        } else {
-          reclaim(jobId);
+          break;
         }
+        reclaim(jobId);
       } catch (ErrnoException e) {
-        made = false;
-        prepared = false; // ENOENT: another governor's close() removed <base>/<name>
-        if (attempt == ATTEMPTS || (e.errno() != Errno.ENOENT && e.errno() != Errno.EAGAIN)) {
+        prepared = false;
+        boolean others = e.errno() == Errno.ENOENT || e.errno() == Errno.EAGAIN; // close(), lock()
+        if (!others || attempt == ATTEMPTS) {
           throw e;
         }
-        Thread.yield(); // EAGAIN: another holds the lock
+        Thread.yield();
       }
     }
-    return group;
+    return group(jobId);
   }
 
   private void prepare() throws ErrnoException {
-    for (Group parent : parents) {
-      make(parent.directory());
+    if (!prepared) {
+      for (Group home : homes) {
+        make(home.directory());
+      }
+      controllers.enable();
+      prepared = true;
     }
-    controllers.enable();
-    prepared = true;
   }
 
-  /** False if it was there already. */
   private boolean make(String directory) throws ErrnoException {
-    try {
-      files.mkdir(directory);
-      return true;
-    } catch (ErrnoException e) {
-      if (e.errno() == Errno.EEXIST) {
-        return false;
-      }
-      throw e;
-    }
+    return Call.unless(Errno.EEXIST, () -> files.mkdir(directory));
   }
 
-  /** Makes and marks the primary directory, if there is none: mkdir(2) decides who has the id. */
+  /** Makes and marks the primary, before anybody may look whose it is; false if it exists. */
   private boolean claim(String id, byte[] mark) throws ErrnoException {
-    Group group = parents.get(0).child(id);
     order.readLock().lock();
-    try (CgroupFiles.Lock lock = files.lock(parents.get(0).directory(), false)) {
-      lock.mkdir(id);
-      try {
-        files.mark(group.directory(), mark);
-        return true;
-      } catch (ErrnoException e) {
-        files.rmdir(group.directory());
-        throw e;
+    try (CgroupFiles.Lock home = files.lock(homes.get(0).directory(), false)) {
+      boolean made = Call.unless(Errno.EEXIST, () -> home.mkdir(id));
+      if (made) {
+        markOrUndo(homes.get(0).file(id), mark);
       }
-    } catch (ErrnoException e) {
-      if (e.errno() == Errno.EEXIST) {
-        return false;
-      }
-      throw e;
+      return made;
     } finally {
       order.readLock().unlock();
     }
   }
 
-  /** Makes the other directories; what is there without a primary is a leftover. */
-  private void makeOthers(String id) throws ErrnoException, IdInUseException {
-    List<Group> groups = groups(id);
-    int made = 1;
+  private void markOrUndo(String directory, byte[] mark) throws ErrnoException {
     try {
-      for (; made < groups.size(); made++) {
-        Group group = groups.get(made);
-        if (!make(group.directory())) {
-          if (!new JobGroup(files, List.of(group), missing, controllers).remove()) {
-            throw new IdInUseException(id, group.directory(), "processes live in it");
-          }
-          files.mkdir(group.directory());
-        }
-      }
-    } catch (ErrnoException | IdInUseException e) {
-      new JobGroup(files, groups.subList(0, made), missing, controllers).remove();
+      files.mark(directory, mark);
+    } catch (ErrnoException e) {
+      files.rmdir(directory);
       throw e;
     }
   }
 
-  /**
-   * Removes a group that is empty and nobody's, under a lock that lets nobody make one meanwhile.
-   */
+  /** Makes the directories beside the primary; one that had no primary is nobody's. */
+  private void makeOthers(String id) throws ErrnoException, IdInUseException {
+    int made = 1;
+    try {
+      for (; made < homes.size(); made++) {
+        String directory = homes.get(made).file(id);
+        if (!make(directory)) {
+          if (!group(id, made, made + 1).remove()) {
+            throw new IdInUseException(id, directory, "processes live in it");
+          }
+          files.mkdir(directory);
+        }
+      }
+    } catch (ErrnoException | IdInUseException e) {
+      group(id, 0, made).remove();
+      throw e;
+    }
+  }
+
+  /** Removes a group that is empty and nobody's, while nobody can make one. */
   @SuppressWarnings("try") // the lock is held, not used
   private void reclaim(String id) throws ErrnoException, IdInUseException {
-    JobGroup group = group(id);
+    String primary = homes.get(0).file(id);
     order.writeLock().lock();
-    try (CgroupFiles.Lock lock = files.lock(parents.get(0).directory(), true)) {
-      Optional<byte[]> bytes = markOf(group.toString());
-      Optional<Mark> mark = bytes.flatMap(Mark::parse);
-      if (bytes.isPresent() && mark.isEmpty()) {
-        throw new IdInUseException(id, group.toString(), "its mark is not one that we know");
+    try (CgroupFiles.Lock home = files.lock(homes.get(0).directory(), true)) {
+      Optional<byte[]> bytes = mark(primary);
+      Optional<ProcessKey> owner = bytes.flatMap(Mark::parse).flatMap(Mark::owner);
+      if (bytes.isPresent() && bytes.flatMap(Mark::parse).isEmpty()) {
+        throw new IdInUseException(id, primary, "its mark is none that we know");
       }
-      if (mark.isPresent() && mark.get().ownerAlive()) {
-        String owner = mark.get().owner().map(each -> "process " + each.pid()).orElse("");
-        throw new IdInUseException(id, group.toString(), owner + " governs it");
+      if (owner.isPresent() && owner.get().alive()) {
+        throw new IdInUseException(id, primary, "process " + owner.get().pid() + " governs it");
       }
-      if (!group.remove()) {
-        throw new IdInUseException(id, group.toString(), "processes live in it");
+      if (!group(id).remove()) {
+        throw new IdInUseException(id, primary, "processes live in it");
       }
     } finally {
       order.writeLock().unlock();
     }
   }
 
-  private Optional<byte[]> markOf(String directory) throws ErrnoException {
+  private Optional<byte[]> mark(String directory) throws ErrnoException {
     try {
       return files.mark(directory);
     } catch (ErrnoException e) {
-      if (e.errno() == Errno.ENOENT) {
-        return Optional.empty();
+      if (e.errno() != Errno.ENOENT) {
+        throw e;
       }
-      throw e;
+      return Optional.empty();
     }
   }
 
-  /** Removes what is empty and nobody's: left by governors that died. */
+  /** Removes groups that are empty and nobody's: their governors died, or let go of them. */
   public void clean() {
     Set<String> ids = new TreeSet<>();
-    for (Group parent : parents) {
+    for (Group home : homes) {
       try {
-        files
-            .subdirectories(parent.directory())
-            .forEach(each -> ids.add(Path.of(each).getFileName().toString()));
+        int prefix = home.directory().length() + 1;
+        files.subdirectories(home.directory()).forEach(each -> ids.add(each.substring(prefix)));
       } catch (ErrnoException e) {
-        LOG.debug("{}: nothing to clean", parent.directory(), e);
+        LOG.debug("{}: nothing there to clean", home.directory(), e);
       }
     }
     for (String id : ids) {
       try {
         reclaim(id);
       } catch (ErrnoException | IdInUseException e) {
-        LOG.debug("left alone: {}", id, e);
+        LOG.debug("{} is left alone", id, e);
       }
     }
   }
 
   /**
-   * On v2, moves ourselves out of the base into a group right beneath it, as a group with processes
-   * can't hand down controllers. Only when we are alone there; undone by {@link #close()}.
+   * Where we live right in our base on v2, moves us into a group beneath it, if we are alone there:
+   * a group with processes can't hand down controllers. {@link #close()} undoes it.
    *
-   * @return what was done, or why not; empty if there is no need
+   * @return what was done, or why not; empty where there is no need
    */
   public Optional<Capability> becomeLeaf(String leafName) {
     if (!bornInside() || !sites.get(0).isOurOwn()) {
       return Optional.empty();
     }
-    String own = sites.get(0).directory();
+    Group own = sites.get(0).group();
     try {
-      if (files.read(own + "/cgroup.procs").strip().contains("\n")) {
-        return Optional.of(
-            Capability.of("leaf", State.NO, "other processes live in " + own)
-                .cure("systemctl edit UNIT, [Service] DelegateSubgroup=supervisor"));
+      if (files.read(own.file("cgroup.procs")).strip().contains("\n")) {
+        return Optional.of(Capability.of("leaf", State.NO, "not alone").cure(Refusal.LEAF));
       }
-      make(own + "/" + leafName);
-      files.write(own + "/" + leafName + "/cgroup.procs", "0"); // the writer itself
-      leaf = Optional.of(own + "/" + leafName);
-      return Optional.of(Capability.of("leaf", State.YES, "moved into " + leaf.get()));
+      make(own.file(leafName));
+      files.write(own.file(leafName) + "/cgroup.procs", "0"); // stands for the writer
+      leaf = Optional.of(own.file(leafName));
+      return Optional.of(Capability.of("leaf", State.YES, "moved into " + own.file(leafName)));
     } catch (ErrnoException e) {
-      return Optional.of(
-          Capability.of("leaf", State.NO, e.getMessage()).cure(Refusal.of(e, own).cure()));
+      String cure = Refusal.of(e, own.directory()).cure();
+      return Optional.of(Capability.of("leaf", State.NO, e.getMessage()).cure(cure));
     }
   }
 
-  /** Takes back what we made and switched on, unless a job's group is left; that needs it. */
+  /**
+   * Takes back what we made, switched on and moved, unless a job's group is left: it needs that.
+   */
   @Override
   public void close() {
     try {
-      for (Group parent : parents) {
-        removeParent(parent.directory());
-      }
       prepared = false;
+      for (Group home : homes) {
+        remove(home.directory());
+      }
       if (!sites.isEmpty() && sites.get(0).ours()) {
         controllers.disable();
       }
       if (leaf.isPresent()) {
-        files.write(sites.get(0).directory() + "/cgroup.procs", "0");
-        files.rmdir(leaf.get());
+        files.write(sites.get(0).group().file("cgroup.procs"), "0");
+        remove(leaf.get());
         leaf = Optional.empty();
       }
     } catch (ErrnoException e) {
@@ -281,18 +273,49 @@ public final class Base implements AutoCloseable {
     }
   }
 
-  private void removeParent(String directory) throws ErrnoException {
-    try {
-      files.rmdir(directory);
-    } catch (ErrnoException e) {
-      if (e.errno() != Errno.ENOENT) {
-        throw e;
-      }
-    }
+  private void remove(String directory) throws ErrnoException {
+    Call.unless(Errno.ENOENT, () -> files.rmdir(directory));
   }
 
-  /** What can be limited here, where, and if not, why. */
+  /** What can be limited here and where; what can't, and why. */
   public List<Capability> capabilities() {
-    return List.of();
+    List<Capability> all = new ArrayList<>();
+    List<String> where = new ArrayList<>();
+    sites.forEach(each -> where.add(each.group().directory() + " (" + each.why() + ")"));
+    boolean delegated = sites.stream().anyMatch(Site::ours);
+    all.add(told("base", !sites.isEmpty(), String.join(", ", where), Refusal.DELEGATE));
+    all.add(told("delegation", delegated, "", Refusal.DELEGATE));
+    for (Control each : Control.values()) {
+      all.add(capability(each));
+    }
+    boolean pressure = bornInside() && Libc.access("/proc/pressure/cpu", Libc.R_OK) == 0;
+    all.add(told("pressure", pressure, "", "boot with psi=1 systemd.unified_cgroup_hierarchy=1"));
+    return all;
+  }
+
+  private Capability capability(Control control) {
+    String name = control.limit.wireName();
+    Refusal none = missing.get(control.controller);
+    for (Site site : sites) {
+      Group base = site.group();
+      if (base.holds(control.controller) && !base.unified()) {
+        return control == Control.IO_MAX
+            ? Capability.of(name, State.PARTLY, base.directory() + ", not for buffered writes")
+            : Capability.of(name, State.YES, base.directory());
+      } else if (base.holds(control.controller)) {
+        String offered = Hierarchies.controllers(files, base.directory());
+        boolean here = List.of(offered.split(" ")).contains(control.controller);
+        boolean blocked = here && leaf.isEmpty() && site.isOurOwn();
+        String cure = blocked ? Refusal.LEAF : Refusal.HAND_DOWN;
+        return told(name, here && !blocked, base.directory(), cure);
+      }
+    }
+    return told(name, false, none.file(), none.cure());
+  }
+
+  private static Capability told(String name, boolean there, String detail, String cure) {
+    return there
+        ? Capability.of(name, State.YES, detail)
+        : Capability.of(name, State.NO, detail.isEmpty() ? "none" : detail).cure(cure);
   }
 }

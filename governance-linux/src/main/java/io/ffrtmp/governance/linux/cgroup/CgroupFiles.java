@@ -1,12 +1,21 @@
 package io.ffrtmp.governance.linux.cgroup;
 
+import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Libc;
+import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * The files of the cgroup file systems, and of {@code /proc}: the only way from this package to
- * them once a base was found. Every failure is an {@link ErrnoException}. Thread-safe.
+ * The files of cgroups, and those of {@code /proc} that tell of them: the one way to them once a
+ * base was found. These are the kernel's own; tests put faults in between. Thread-safe.
  */
 public interface CgroupFiles {
   /**
@@ -14,47 +23,96 @@ public interface CgroupFiles {
    */
   String MARK = "user.ffrtmp";
 
+  /** A directory held by flock(2), until this is closed. */
+  class Lock implements AutoCloseable {
+    private final int fd;
+
+    Lock(int fd) {
+      this.fd = fd;
+    }
+
+    /** mkdirat(2) in the very directory that is held: ENOENT if it was removed meanwhile. */
+    void mkdir(String name) throws ErrnoException {
+      Libc.mkdirat(fd, name);
+    }
+
+    @Override
+    public void close() {
+      Libc.close(fd);
+    }
+  }
+
   /** The kernel's own. */
   static CgroupFiles kernel() {
-    return new KernelFiles();
+    return new CgroupFiles() {};
   }
 
   /** The whole text of a file. */
-  String read(String path) throws ErrnoException;
+  default String read(String path) throws ErrnoException {
+    return Libc.readText(path);
+  }
 
   /** Writes with one write(2): the kernel takes each as one request. */
-  void write(String path, String text) throws ErrnoException;
+  default void write(String path, String text) throws ErrnoException {
+    Libc.writeFile(path, text);
+  }
 
   /** mkdir(2), mode 0700. */
-  void mkdir(String path) throws ErrnoException;
+  default void mkdir(String path) throws ErrnoException {
+    Libc.mkdir(path);
+  }
 
   /** rmdir(2). */
-  void rmdir(String path) throws ErrnoException;
+  default void rmdir(String path) throws ErrnoException {
+    Libc.rmdir(path);
+  }
 
   /** The paths of the directories right beneath this one. */
-  List<String> subdirectories(String path) throws ErrnoException;
+  default List<String> subdirectories(String path) throws ErrnoException {
+    List<String> found = new ArrayList<>();
+    try {
+      if (!Files.getAttribute(Path.of(path), "unix:nlink").equals(2)) { // kernfs counts them there
+        try (DirectoryStream<Path> all =
+            Files.newDirectoryStream(Path.of(path), Files::isDirectory)) {
+          all.forEach(each -> found.add(each.toString()));
+        }
+      }
+      return found;
+    } catch (IOException | DirectoryIteratorException e) {
+      boolean gone = e instanceof NoSuchFileException;
+      throw new ErrnoException(gone ? Errno.ENOENT : Errno.EACCES, "list " + path);
+    }
+  }
 
   /** The mark of a directory, if it bears one. */
-  Optional<byte[]> mark(String path) throws ErrnoException;
+  default Optional<byte[]> mark(String path) throws ErrnoException {
+    return Libc.getxattr(path, MARK);
+  }
 
   /** Sets the mark of a directory. */
-  void mark(String path, byte[] value) throws ErrnoException;
+  default void mark(String path, byte[] value) throws ErrnoException {
+    Libc.setxattr(path, MARK, value);
+  }
 
-  /** Holds a directory by flock(2): shared, after waiting; exclusive at once, or EAGAIN. */
-  Lock lock(String directory, boolean exclusive) throws ErrnoException;
+  /** Holds a directory: shared, after waiting for it; or exclusively, at once or EAGAIN. */
+  default Lock lock(String directory, boolean exclusive) throws ErrnoException {
+    Lock lock = new Lock(open(directory));
+    try {
+      Libc.flock(lock.fd, exclusive ? Libc.LOCK_EX | Libc.LOCK_NB : Libc.LOCK_SH);
+      return lock;
+    } catch (ErrnoException e) {
+      lock.close();
+      throw e;
+    }
+  }
 
-  /** A close-on-exec descriptor of a group's directory, which the caller closes. */
-  int open(String directory) throws ErrnoException;
+  /** A close-on-exec descriptor of a directory; the caller closes it. */
+  default int open(String directory) throws ErrnoException {
+    return Libc.open(directory, Libc.O_DIRECTORY);
+  }
 
-  /** A close-on-exec descriptor of a group's {@code cgroup.events}, which the caller closes. */
-  int openEvents(String directory) throws ErrnoException;
-
-  /** A directory that is held until this is closed. */
-  interface Lock extends AutoCloseable {
-    /** mkdirat(2) in the very directory that is held; ENOENT if that was removed meanwhile. */
-    void mkdir(String name) throws ErrnoException;
-
-    @Override
-    void close();
+  /** A close-on-exec descriptor of a directory's {@code cgroup.events}; the caller closes it. */
+  default int openEvents(String directory) throws ErrnoException {
+    return Libc.open(directory + "/cgroup.events", Libc.O_RDONLY);
   }
 }

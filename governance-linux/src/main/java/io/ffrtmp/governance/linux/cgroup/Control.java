@@ -7,135 +7,81 @@ import io.ffrtmp.governance.LimitOutcome.Detail;
 import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
-import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import java.util.OptionalLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
-/** The table of limits: the files of each on v2 and v1; writing, reading back, comparing. */
+/**
+ * The table of limits: where and how each is written and read. Texts have v2's form on v1 too,
+ * except that a weight is in shares there.
+ */
 enum Control {
-  CPU_MAX(
-      Limit.CPU_MAX,
-      "cpu",
-      new ControlFile.Plain("cpu.max"),
-      new ControlFile.Quota("cpu.cfs_quota_us", "cpu.cfs_period_us")),
-  CPU_WEIGHT(
-      Limit.CPU_WEIGHT,
-      "cpu",
-      new ControlFile.Plain("cpu.weight"),
-      new ControlFile.Plain("cpu.shares")),
-  MEMORY_MAX(
-      Limit.MEMORY_MAX,
-      "memory",
-      new ControlFile.Plain("memory.max"),
-      new ControlFile.Plain("memory.limit_in_bytes")),
-  IO_MAX(
-      Limit.IO_MAX,
-      "io",
-      new ControlFile.Devices("io.max"),
-      new ControlFile.Rates(
-          "blkio.throttle.read_bps_device",
-          Map.of(
-              "rbps", "blkio.throttle.read_bps_device",
-              "wbps", "blkio.throttle.write_bps_device",
-              "riops", "blkio.throttle.read_iops_device",
-              "wiops", "blkio.throttle.write_iops_device")));
+  CPU_MAX(Limit.CPU_MAX, "cpu", "cpu.cfs_quota_us"),
+  CPU_WEIGHT(Limit.CPU_WEIGHT, "cpu", "cpu.shares"),
+  MEMORY_MAX(Limit.MEMORY_MAX, "memory", "memory.limit_in_bytes"),
+  IO_MAX(Limit.IO_MAX, "io", "blkio.throttle.read_bps_device");
 
-  /** From here on v1's memory limit means none: PAGE_COUNTER_MAX for any size of page. */
-  private static final long UNLIMITED = Long.MAX_VALUE - (1 << 17);
+  private static final String PERIOD = "cpu.cfs_period_us";
+
+  /** A limit, a rate, or a quota and its period. */
+  private static final Pattern NUMBER = Pattern.compile("(?:[a-z]+=)?(?:max|(\\d+))(?: (\\d+))?");
+
+  /** From here on v1's memory limit means none: PAGE_COUNTER_MAX, for any size of page. */
+  private static final double UNLIMITED = Long.MAX_VALUE - (1 << 17);
 
   final Limit limit;
   final String controller;
-  private final ControlFile unified;
-  private final ControlFile old;
+  private final String old;
 
-  Control(Limit limit, String controller, ControlFile unified, ControlFile old) {
+  Control(Limit limit, String controller, String old) {
     this.limit = limit;
     this.controller = controller;
-    this.unified = unified;
     this.old = old;
   }
 
-  static Control of(Limit limit) {
-    return values()[limit.ordinal()];
-  }
-
-  ControlFile file(Hierarchy hierarchy) {
-    return hierarchy.unified() ? unified : old;
+  /** The file that takes the limit; on v1 the one that matters most. */
+  String file(boolean unified) {
+    return unified ? limit.wireName() : old;
   }
 
   /** Writes, reads back, and looks at the groups above. */
   LimitOutcome apply(CgroupFiles files, Group group, String asked) throws ErrnoException {
-    ControlFile file = file(group.hierarchy());
-    String wanted = wanted(file, asked);
-    Optional<ErrnoException> refused = write(files, file, group, wanted);
-    String back = file.read(files, group.directory(), wanted);
-    String effective = back;
-    String at = "";
-    for (String above : binding(group)) {
-      String tighter = tighten(effective, readAbove(files, file, above, wanted));
-      at = tighter.equals(effective) ? at : above;
-      effective = tighter;
-    }
-    if (refused.isPresent() && tighten(wanted, effective).equals(wanted)) {
-      throw refused.get();
-    }
-    boolean exact = effective.equals(wanted);
+    String wanted = wanted(group.unified(), asked);
+    boolean taken = write(files, group, wanted);
+    String back = read(files, group.unified(), group.directory(), wanted);
     LimitOutcome outcome =
-        LimitOutcome.of(limit, exact ? Status.APPLIED : Status.ADJUSTED, asked)
-            .with(Detail.FILE, group.file(file.name()))
+        LimitOutcome.of(limit, Status.APPLIED, asked)
+            .with(Detail.FILE, group.file(file(group.unified())))
             .with(Detail.WRITTEN, wanted)
             .with(Detail.READ_BACK, back);
-    if (!held(effective)) {
-      String cure = "use a kernel that keeps what is written to " + group.file(file.name());
-      return outcome.status(Status.UNSUPPORTED).with(Detail.CURE, cure);
-    }
-    outcome = exact ? outcome : outcome.with(Detail.EFFECTIVE, effective);
-    return at.isEmpty() ? outcome : outcome.with(Detail.EFFECTIVE_AT, at);
-  }
-
-  /**
-   * v1 refuses a quota beyond an ancestor's, where v2 takes it: that refusal is not the last word.
-   */
-  private Optional<ErrnoException> write(
-      CgroupFiles files, ControlFile file, Group group, String wanted) throws ErrnoException {
-    try {
-      file.write(files, group.directory(), wanted);
-      return Optional.empty();
-    } catch (ErrnoException e) {
-      if (file instanceof ControlFile.Quota && e.errno() == Errno.EINVAL) {
-        return Optional.of(e);
+    String effective = back;
+    for (String above : group.above()) {
+      String tighter = tighten(effective, readAbove(files, group.unified(), above, wanted));
+      if (!tighter.equals(effective)) {
+        effective = tighter;
+        outcome = outcome.with(Detail.EFFECTIVE_AT, above);
       }
-      throw e;
     }
-  }
-
-  /** The groups above whose limit binds ours too: not a weight's, and v1's rates are flat. */
-  private List<String> binding(Group group) {
-    boolean flat = this == CPU_WEIGHT || (this == IO_MAX && !group.hierarchy().unified());
-    return flat ? List.of() : group.above();
-  }
-
-  private static String readAbove(
-      CgroupFiles files, ControlFile file, String directory, String wanted) {
-    try {
-      return file.read(files, directory, wanted);
-    } catch (ErrnoException e) {
-      return ""; // the controller's files begin further down, or are not ours to see
+    if (!taken && tighten(wanted, effective).equals(wanted)) {
+      throw new ErrnoException(Errno.EINVAL, "write '" + wanted + "' to " + group.file(old));
     }
+    if (!held(effective)) {
+      return outcome.status(Status.UNSUPPORTED).with(Detail.CURE, "boot a kernel that keeps it");
+    }
+    return effective.equals(wanted)
+        ? outcome
+        : outcome.status(Status.ADJUSTED).with(Detail.EFFECTIVE, effective);
   }
 
   /** The outcome, if it still holds; else the same as lost. */
   LimitOutcome check(CgroupFiles files, Group group, LimitOutcome outcome) {
-    ControlFile file = file(group.hierarchy());
     String wanted = outcome.get(Detail.WRITTEN).orElse("");
     String before = outcome.readBack().orElse("");
     String above = outcome.get(Detail.EFFECTIVE_AT).orElse("");
     try {
-      String now = file.read(files, group.directory(), wanted);
+      String now = read(files, group.unified(), group.directory(), wanted);
       boolean kept =
-          held(before) || !tighten(wanted, readAbove(files, file, above, wanted)).equals(wanted);
-      return now.equals(before) && kept
+          held(before) || held(readAbove(files, group.unified(), above, wanted)); // see write()
+      return kept && now.equals(before)
           ? outcome
           : outcome.status(Status.LOST).with(Detail.READ_BACK, now);
     } catch (ErrnoException e) {
@@ -143,15 +89,14 @@ enum Control {
     }
   }
 
-  private String wanted(ControlFile file, String asked) throws ErrnoException {
-    if (this == CPU_WEIGHT && file == old) {
+  private String wanted(boolean unified, String asked) throws ErrnoException {
+    if (this == CPU_WEIGHT && !unified) {
       return Long.toString(shares(Long.parseLong(asked)));
+    } else if (this == IO_MAX) {
+      String target = IoMax.parse(asked).target();
+      return Disk.of(target) + asked.substring(target.length());
     }
-    if (this != IO_MAX) {
-      return asked;
-    }
-    String target = IoMax.parse(asked).target();
-    return Disk.of(target) + asked.substring(target.length());
+    return asked;
   }
 
   /** As the kernel maps a weight of v2: sched_weight_to_cgroup, and the bounds of cpu.shares. */
@@ -159,48 +104,89 @@ enum Control {
     return Math.max(2, Math.min((weight * 1024 + 50) / 100, 262_144));
   }
 
-  /** The numbers of a text; none is infinite, garbage is not a number. */
-  private double[] numbers(String text) {
-    String[] words = text.split(" ");
-    if (this == CPU_MAX && words.length == 2) {
-      return new double[] {number(words[0]) / number(words[1])};
+  /**
+   * False if v1 refused a quota beyond an ancestor's, where v2 would take it: the ancestor holds.
+   */
+  private boolean write(CgroupFiles files, Group group, String wanted) throws ErrnoException {
+    String[] words = wanted.split(" ");
+    if (group.unified() || words.length == 1) {
+      files.write(group.file(file(group.unified())), wanted);
+    } else if (this == CPU_MAX) { // an ancestor's limit may admit one order only
+      Call quota = () -> files.write(group.file(old), words[0]);
+      Call period = () -> files.write(group.file(PERIOD), words[1]);
+      return Call.unless(Errno.EINVAL, () -> Call.both(period, quota))
+          || Call.unless(Errno.EINVAL, () -> Call.both(quota, period));
+    } else {
+      for (int i = 1; i < words.length; i++) {
+        String[] rate = words[i].split("=");
+        files.write(group.file(rateFile(rate[0])), words[0] + " " + rate[1]);
+      }
     }
-    double[] numbers = new double[this == IO_MAX ? words.length - 1 : 1];
-    for (int i = 0; i < numbers.length; i++) {
-      String word = words[words.length - numbers.length + i];
-      numbers[i] = number(word.substring(word.indexOf('=') + 1));
-    }
-    return numbers;
+    return true;
   }
 
-  private static double number(String word) {
-    OptionalLong number = Counters.number(word);
-    boolean none = word.equals("max") || number.orElse(0) >= UNLIMITED;
-    return none ? Double.POSITIVE_INFINITY : number.isEmpty() ? Double.NaN : number.getAsLong();
+  /** What the kernel holds, in the form of what is wanted. */
+  private String read(CgroupFiles files, boolean unified, String directory, String wanted)
+      throws ErrnoException {
+    if (this != IO_MAX) {
+      String text = files.read(directory + "/" + file(unified)).strip();
+      return this == CPU_MAX && !unified
+          ? text.replace("-1", "max") + " " + files.read(directory + "/" + PERIOD).strip()
+          : text;
+    }
+    String[] words = wanted.split(" ");
+    for (int i = 1; i < words.length; i++) {
+      String key = words[i].split("=")[0];
+      String line = "(?m)^" + words[0] + (unified ? " .*\\b" + key + "=" : " ") + "(\\S+)";
+      String text = files.read(directory + "/" + (unified ? file(true) : rateFile(key)));
+      Matcher rate = Pattern.compile(line).matcher(text);
+      words[i] = key + "=" + (rate.find() ? rate.group(1) : "max");
+    }
+    return String.join(" ", words);
   }
 
+  /** Nothing where a group above does not bind: weights never do, and v1's rates are flat. */
+  private String readAbove(CgroupFiles files, boolean unified, String directory, String wanted) {
+    try {
+      boolean flat = this == CPU_WEIGHT || (this == IO_MAX && !unified);
+      return flat ? "" : read(files, unified, directory, wanted);
+    } catch (ErrnoException e) {
+      return ""; // the controller begins further down, or this is not ours to see
+    }
+  }
+
+  private static String rateFile(String key) {
+    String unit = key.endsWith("iops") ? "_iops_device" : "_bps_device";
+    return "blkio.throttle." + (key.startsWith("r") ? "read" : "write") + unit;
+  }
+
+  private static double number(String text) {
+    Matcher matcher = NUMBER.matcher(text);
+    if (!matcher.matches()) {
+      return Double.NaN;
+    }
+    double number = matcher.group(1) == null ? UNLIMITED : Double.parseDouble(matcher.group(1));
+    double period = matcher.group(2) == null ? 1 : Double.parseDouble(matcher.group(2));
+    return number >= UNLIMITED ? Double.POSITIVE_INFINITY : number / period;
+  }
+
+  /** Whether every number is a limit. */
   private boolean held(String text) {
-    boolean held = true;
-    for (double number : numbers(text)) {
-      held &= Double.isFinite(number);
+    String[] rates = text.split(" ");
+    boolean held = this == IO_MAX || Double.isFinite(number(text));
+    for (int i = 1; this == IO_MAX && i < rates.length; i++) {
+      held &= Double.isFinite(number(rates[i]));
     }
     return held;
   }
 
   /** The first text, with what the second has tighter. */
   String tighten(String own, String other) {
-    double[] mine = numbers(own);
-    double[] theirs = numbers(other);
-    String[] words = own.split(" ");
-    String[] more = other.split(" ");
+    String[] mine = this == IO_MAX ? own.split(" ") : new String[] {own};
+    String[] theirs = this == IO_MAX ? other.split(" ") : new String[] {other};
     for (int i = 0; i < Math.min(mine.length, theirs.length); i++) {
-      if (theirs[i] < mine[i]) {
-        if (this != IO_MAX) {
-          return other;
-        }
-        words[i + 1] = more[i + 1];
-      }
+      mine[i] = number(theirs[i]) < number(mine[i]) ? theirs[i] : mine[i];
     }
-    return String.join(" ", words);
+    return String.join(" ", mine);
   }
 }

@@ -10,44 +10,38 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Hands controllers down to jobs on v2, where a group has a controller's files only once its parent
- * enabled it (Documentation/admin-guide/cgroup-v2.rst, "Controlling Controllers"). Thread-safe.
+ * Hands controllers down on v2, where a group has a controller's files only once every group above
+ * it enabled it (Documentation/admin-guide/cgroup-v2.rst, "Controlling Controllers"). Thread-safe.
  */
 final class Controllers {
   private static final Logger LOG = LoggerFactory.getLogger(Controllers.class);
-  private static final List<String> WANTED = List.of("memory", "cpu", "io");
 
   private final CgroupFiles files;
   private final List<String> levels;
   private final List<String> enabled = new ArrayList<>();
   private final Map<String, Refusal> refusals = new ConcurrentHashMap<>();
 
-  /** With the directories that hand down, from the top; none on v1. */
+  /** With the directories that hand down, the highest first; none on v1. */
   Controllers(CgroupFiles files, List<String> levels) {
     this.files = files;
     this.levels = levels;
   }
 
-  /** Enables each controller by itself on each level, so that one that fails fails alone. */
+  /** Enables each on each level by itself, so that one which fails fails alone. */
   synchronized void enable() {
     refusals.clear();
     for (String level : levels) {
       String file = level + "/cgroup.subtree_control";
-      try {
-        List<String> before = List.of(files.read(file).strip().split(" "));
-        WANTED.stream().filter(name -> !before.contains(name)).forEach(name -> enable(file, name));
-      } catch (ErrnoException e) {
-        WANTED.forEach(name -> refusals.putIfAbsent(name, Refusal.of(e, file)));
+      for (String name : List.of("memory", "cpu", "io")) {
+        try {
+          if (!List.of(files.read(file).strip().split(" ")).contains(name)) {
+            files.write(file, "+" + name);
+            enabled.add(level + " " + name);
+          }
+        } catch (ErrnoException e) {
+          refusals.putIfAbsent(name, Refusal.of(e, file));
+        }
       }
-    }
-  }
-
-  private void enable(String file, String name) {
-    try {
-      files.write(file, "+" + name);
-      enabled.add(file + " " + name);
-    } catch (ErrnoException e) {
-      refusals.putIfAbsent(name, Refusal.of(e, file));
     }
   }
 
@@ -56,15 +50,14 @@ final class Controllers {
     return Optional.ofNullable(refusals.get(controller));
   }
 
-  /** Undoes what was enabled here on the top level; the lower ones are gone by then. */
+  /** Undoes what was enabled here on the highest level; the lower ones are gone by then. */
   synchronized void disable() {
-    for (String each : enabled) {
-      String[] parts = each.split(" (?=[^ ]+$)");
-      if (parts[0].equals(levels.get(0) + "/cgroup.subtree_control")) {
+    for (String name : List.of("memory", "cpu", "io")) {
+      if (!levels.isEmpty() && enabled.contains(levels.get(0) + " " + name)) {
         try {
-          files.write(parts[0], "-" + parts[1]);
+          files.write(levels.get(0) + "/cgroup.subtree_control", "-" + name);
         } catch (ErrnoException e) {
-          LOG.debug("left enabled", e);
+          LOG.debug("{}: {} stays enabled", levels.get(0), name, e);
         }
       }
     }

@@ -5,95 +5,123 @@ import io.ffrtmp.governance.ResourceUsage;
 import io.ffrtmp.governance.ResourceUsage.Counter;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
-/** Reads the kernel's counters of a group. What does not read as a plain number is left out. */
-final class Counters {
-  private final CgroupFiles files;
-  private final Map<Counter, Long> found = new EnumMap<>(Counter.class);
+/**
+ * Reads the kernel's counters. What is not a plain number, or stands there twice, is unknown.
+ * Sources: Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/{cpuacct,memory,blkio-controller}.rst
+ * and Documentation/accounting/psi.rst.
+ */
+record Counters(CgroupFiles files, Group group) {
+  /**
+   * A line's key is the pattern's first group and unique, its number the second; they are summed.
+   */
+  private record Source(Counter counter, String file, Pattern line) {
+    static List<Source> table(String rows) {
+      return rows.lines().map(row -> row.split(" ", 3)).map(Source::of).toList();
+    }
 
-  Counters(CgroupFiles files) {
-    this.files = files;
+    static Source of(String[] row) {
+      return new Source(Counter.valueOf(row[0]), row[1], Pattern.compile("(?m)^" + row[2] + "$"));
+    }
   }
 
-  ResourceUsage usage() {
+  private static final List<Source> UNIFIED =
+      Source.table(
+          """
+          CPU_USER_USEC cpu.stat (user_usec) (.*)
+          CPU_SYSTEM_USEC cpu.stat (system_usec) (.*)
+          CPU_PERIODS cpu.stat (nr_periods) (.*)
+          CPU_THROTTLED_PERIODS cpu.stat (nr_throttled) (.*)
+          CPU_THROTTLED_USEC cpu.stat (throttled_usec) (.*)
+          MEMORY_CURRENT_BYTES memory.current ()(.*)
+          MEMORY_PEAK_BYTES memory.peak ()(.*)
+          OOM_KILLS memory.events (oom_kill) (.*)
+          IO_READ_BYTES io.stat (\\S+) (?:.* )?rbytes=(\\S*).*
+          IO_WRITE_BYTES io.stat (\\S+) (?:.* )?wbytes=(\\S*).*
+          CPU_PRESSURE_SOME_USEC cpu.pressure (some) .*total=(.*)
+          MEMORY_PRESSURE_SOME_USEC memory.pressure (some) .*total=(.*)
+          MEMORY_PRESSURE_FULL_USEC memory.pressure (full) .*total=(.*)
+          IO_PRESSURE_SOME_USEC io.pressure (some) .*total=(.*)
+          IO_PRESSURE_FULL_USEC io.pressure (full) .*total=(.*)\
+          """);
+
+  /** On v1 times are nanoseconds, and a file's name begins with its controller's. */
+  private static final List<Source> OLD =
+      Source.table(
+          """
+          CPU_USER_USEC cpuacct.usage_user ()(.*)
+          CPU_SYSTEM_USEC cpuacct.usage_sys ()(.*)
+          CPU_PERIODS cpu.stat (nr_periods) (.*)
+          CPU_THROTTLED_PERIODS cpu.stat (nr_throttled) (.*)
+          CPU_THROTTLED_USEC cpu.stat (throttled_time) (.*)
+          MEMORY_CURRENT_BYTES memory.usage_in_bytes ()(.*)
+          MEMORY_PEAK_BYTES memory.max_usage_in_bytes ()(.*)
+          OOM_KILLS memory.oom_control (oom_kill) (.*)
+          IO_READ_BYTES blkio.throttle.io_service_bytes_recursive (\\S+) Read (.*)
+          IO_WRITE_BYTES blkio.throttle.io_service_bytes_recursive (\\S+) Write (.*)\
+          """);
+
+  /** The counters of all of a job's groups. */
+  static ResourceUsage of(CgroupFiles files, List<Group> groups) {
+    Map<Counter, Long> found = new EnumMap<>(Counter.class);
+    groups.forEach(group -> new Counters(files, group).addTo(found));
     return ResourceUsage.of(found);
   }
 
-  void add(Group group) {
-    if (group.hierarchy().unified()) {
-      addUnified(group);
-    } else {
-      group.hierarchy().controllers().forEach(controller -> addOld(group, controller));
+  private void addTo(Map<Counter, Long> found) {
+    Map<String, String> texts = new HashMap<>();
+    for (Source source : group.unified() ? UNIFIED : OLD) {
+      String controller = source.file.substring(0, source.file.indexOf('.'));
+      if (group.unified() || group.holds(controller.replace("blkio", "io"))) {
+        String text = texts.computeIfAbsent(source.file, this::text);
+        boolean nanos = !group.unified() && source.counter.name().endsWith("_USEC");
+        sum(text, source.line).ifPresent(n -> found.put(source.counter, nanos ? n / 1000 : n));
+      }
+    }
+    if (!group.unified() && group.holds("cpuacct")) {
+      number(text("cpuacct.usage").strip()).ifPresent(total -> scale(found, total / 1000));
     }
   }
 
-  /** Documentation/admin-guide/cgroup-v2.rst, "Controllers", and accounting/psi.rst. */
-  private void addUnified(Group group) {
-    String cpu = text(group, "cpu.stat");
-    put(Counter.CPU_USER_USEC, value(cpu, "user_usec "), 1);
-    put(Counter.CPU_SYSTEM_USEC, value(cpu, "system_usec "), 1);
-    put(Counter.CPU_PERIODS, value(cpu, "nr_periods "), 1);
-    put(Counter.CPU_THROTTLED_PERIODS, value(cpu, "nr_throttled "), 1);
-    put(Counter.CPU_THROTTLED_USEC, value(cpu, "throttled_usec "), 1);
-    put(Counter.MEMORY_CURRENT_BYTES, number(text(group, "memory.current")), 1);
-    put(Counter.MEMORY_PEAK_BYTES, number(text(group, "memory.peak")), 1);
-    put(Counter.OOM_KILLS, value(text(group, "memory.events"), "oom_kill "), 1);
-    String io = text(group, "io.stat");
-    put(Counter.IO_READ_BYTES, devices(io, " rbytes="), 1);
-    put(Counter.IO_WRITE_BYTES, devices(io, " wbytes="), 1);
-    String memory = text(group, "memory.pressure");
-    String blocks = text(group, "io.pressure");
-    put(Counter.CPU_PRESSURE_SOME_USEC, total(text(group, "cpu.pressure"), "some "), 1);
-    put(Counter.MEMORY_PRESSURE_SOME_USEC, total(memory, "some "), 1);
-    put(Counter.MEMORY_PRESSURE_FULL_USEC, total(memory, "full "), 1);
-    put(Counter.IO_PRESSURE_SOME_USEC, total(blocks, "some "), 1);
-    put(Counter.IO_PRESSURE_FULL_USEC, total(blocks, "full "), 1);
+  /**
+   * v1's total is exact, its parts are sampled at clock ticks, far off for what is throttled
+   * between them: they are scaled to it, as the kernel does for v2 (cputime_adjust in
+   * kernel/sched).
+   */
+  private static void scale(Map<Counter, Long> found, long total) {
+    double system = found.getOrDefault(Counter.CPU_SYSTEM_USEC, 0L);
+    double sampled = Math.max(1, system + found.getOrDefault(Counter.CPU_USER_USEC, 0L));
+    long inKernel = (long) (total * (system / sampled));
+    found.put(Counter.CPU_SYSTEM_USEC, inKernel);
+    found.put(Counter.CPU_USER_USEC, total - inKernel);
   }
 
-  /** Documentation/admin-guide/cgroup-v1: memory.rst, cpuacct.rst, blkio-controller.rst. */
-  private void addOld(Group group, String controller) {
-    switch (controller) {
-      case "cpuacct" -> {
-        put(Counter.CPU_USER_USEC, number(text(group, "cpuacct.usage_user")), 1000);
-        put(Counter.CPU_SYSTEM_USEC, number(text(group, "cpuacct.usage_sys")), 1000);
-      }
-      case "cpu" -> {
-        String cpu = text(group, "cpu.stat");
-        put(Counter.CPU_PERIODS, value(cpu, "nr_periods "), 1);
-        put(Counter.CPU_THROTTLED_PERIODS, value(cpu, "nr_throttled "), 1);
-        put(Counter.CPU_THROTTLED_USEC, value(cpu, "throttled_time "), 1000);
-      }
-      case "memory" -> {
-        put(Counter.MEMORY_CURRENT_BYTES, number(text(group, "memory.usage_in_bytes")), 1);
-        put(Counter.MEMORY_PEAK_BYTES, number(text(group, "memory.max_usage_in_bytes")), 1);
-        put(Counter.OOM_KILLS, value(text(group, "memory.oom_control"), "oom_kill "), 1);
-      }
-      case "io" -> {
-        String io = text(group, "blkio.throttle.io_service_bytes_recursive");
-        put(Counter.IO_READ_BYTES, devices(io, " Read "), 1);
-        put(Counter.IO_WRITE_BYTES, devices(io, " Write "), 1);
-      }
-      default -> {}
-    }
-  }
-
-  /** v1's failcnt and v2's oom rise where the limit was hit, oom_kill where the victim lived. */
-  Optional<OomCause> oomKilled(Group group) {
-    boolean unified = group.hierarchy().unified();
-    String events = text(group, unified ? "memory.events" : "memory.oom_control");
-    if (value(events, "oom_kill ").orElse(0) == 0) {
+  /**
+   * Why the kernel killed here for want of memory, if it did: oom_kill counts where the victim
+   * lived, v2's oom and v1's failcnt where the limit was.
+   */
+  Optional<OomCause> oomKilled() {
+    String events = text(group.unified() ? "memory.events" : "memory.oom_control");
+    if (sum(events, Pattern.compile("(?m)^(oom_kill) (.*)$")).orElse(0) == 0) {
       return Optional.empty();
     }
-    OptionalLong hit = unified ? value(events, "oom ") : number(text(group, "memory.failcnt"));
-    return Optional.of(hit.orElse(0) > 0 ? OomCause.OWN_LIMIT : OomCause.ABOVE);
+    OptionalLong hits =
+        group.unified()
+            ? sum(events, Pattern.compile("(?m)^(oom) (.*)$"))
+            : number(text("memory.failcnt").strip());
+    return Optional.of(hits.orElse(0) > 0 ? OomCause.OWN_LIMIT : OomCause.ABOVE);
   }
 
-  private String text(Group group, String file) {
+  private String text(String file) {
     try {
       return files.read(group.file(file));
     } catch (ErrnoException e) {
@@ -101,50 +129,27 @@ final class Counters {
     }
   }
 
-  private void put(Counter counter, OptionalLong value, int divisor) {
-    value.ifPresent(number -> found.put(counter, number / divisor));
-  }
-
-  /** A decimal number that fits, without sign; else empty. */
-  static OptionalLong number(String text) {
-    String digits = text.strip();
-    boolean plain = !digits.isEmpty() && digits.chars().allMatch(c -> c >= '0' && c <= '9');
-    try {
-      return plain ? OptionalLong.of(Long.parseLong(digits)) : OptionalLong.empty();
-    } catch (NumberFormatException huge) {
-      return OptionalLong.empty();
-    }
-  }
-
-  /** The number in the only line that starts so. */
-  static OptionalLong value(String text, String start) {
-    int line = text.startsWith(start) ? 0 : text.indexOf("\n" + start) + 1;
-    if ((line == 0 && !text.startsWith(start)) || text.indexOf("\n" + start, line) >= 0) {
-      return OptionalLong.empty();
-    }
-    int end = text.indexOf('\n', line);
-    return number(text.substring(line + start.length(), end < 0 ? text.length() : end));
-  }
-
-  /** The microseconds at the end of the only line of a pressure file that starts so. */
-  static OptionalLong total(String text, String start) {
-    return value(text.replaceAll("(?m)^(some|full) .* total=", "$1 "), start);
-  }
-
-  /** The sum over all devices; empty without a device, as v1 may not count before it throttles. */
-  static OptionalLong devices(String text, String before) {
-    Set<String> seen = new HashSet<>();
+  static OptionalLong sum(String text, Pattern line) {
+    Matcher matcher = line.matcher(text);
+    Set<String> keys = new HashSet<>();
     long sum = 0;
-    for (String line : text.split("\n")) {
-      int at = line.indexOf(before);
-      if (at > 0) {
-        OptionalLong value = number(line.substring(at + before.length()).split(" ", 2)[0]);
-        if (value.isEmpty() || !seen.add(line.substring(0, line.indexOf(' '))) || sum < 0) {
-          return OptionalLong.empty();
-        }
-        sum += value.getAsLong();
+    while (matcher.find()) {
+      OptionalLong number = number(matcher.group(2));
+      sum += number.orElse(Long.MIN_VALUE);
+      if (number.isEmpty() || sum < 0 || !keys.add(matcher.group(1))) {
+        return OptionalLong.empty();
       }
     }
-    return seen.isEmpty() || sum < 0 ? OptionalLong.empty() : OptionalLong.of(sum);
+    return keys.isEmpty() ? OptionalLong.empty() : OptionalLong.of(sum);
+  }
+
+  /** A decimal number that fits, without a sign. */
+  static OptionalLong number(String text) {
+    try {
+      boolean plain = !text.isEmpty() && Character.isDigit(text.charAt(0));
+      return plain ? OptionalLong.of(Long.parseLong(text)) : OptionalLong.empty();
+    } catch (NumberFormatException e) {
+      return OptionalLong.empty();
+    }
   }
 }

@@ -4,36 +4,51 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A job's directory in one hierarchy.
+ * A directory of a hierarchy.
  *
  * @param above the directories above it that can have limits, the nearest first
  */
 record Group(Hierarchy hierarchy, String directory, List<String> above) {
 
-  String file(String name) {
-    return directory + "/" + name;
+  /** One that exists, with all that is mounted above it. */
+  static Group of(Hierarchy hierarchy, String directory) {
+    List<String> above = new ArrayList<>();
+    for (String each = directory; each.length() > hierarchy.mountPoint().length(); ) {
+      each = each.substring(0, each.lastIndexOf('/'));
+      above.add(each);
+    }
+    above.removeIf(hierarchy::isSystemRoot);
+    return new Group(hierarchy, directory, above);
   }
 
-  /** A group beneath this one. */
   Group child(String name) {
-    List<String> levels = new ArrayList<>(above.size() + 1);
-    levels.add(directory);
-    levels.addAll(above);
-    return new Group(hierarchy, directory + "/" + name, levels);
+    List<String> levels = new ArrayList<>(above);
+    levels.add(0, directory);
+    return new Group(hierarchy, file(name), levels);
   }
 
-  String path() {
-    return hierarchy.path(directory);
+  String parent() {
+    return directory.substring(0, directory.lastIndexOf('/'));
+  }
+
+  boolean unified() {
+    return hierarchy.unified();
   }
 
   boolean holds(String controller) {
     return hierarchy.controllers().contains(controller);
   }
 
-  /** Whether a path out of {@code /proc/PID/cgroup} is this group's, or lies beneath it. */
+  String file(String name) {
+    return directory + "/" + name;
+  }
+
+  String path() {
+    return hierarchy.path(directory);
+  }
+
+  /** Whether a path of this hierarchy is this group's, or lies beneath it. */
   boolean contains(String path) {
-    return path.equals(path())
-        || path.startsWith(path() + "/")
-        || path.equals(path() + " (deleted)");
+    return (path.replace(" (deleted)", "") + "/").startsWith(path() + "/");
   }
 }

@@ -10,8 +10,8 @@ import java.nio.file.Path;
 /**
  * One process among all that ever had its number.
  *
- * @param startTime in clock ticks since boot, field 22 of {@code /proc/PID/stat} (proc(5))
- * @param boot the kernel's {@code boot_id}
+ * @param startTime in ticks since boot, field 22 of {@code /proc/PID/stat} (proc(5))
+ * @param boot the kernel's random id of this boot
  * @param namespace the pid namespace that the number belongs to
  */
 public record ProcessKey(int pid, long startTime, String boot, String namespace) {
@@ -22,59 +22,61 @@ public record ProcessKey(int pid, long startTime, String boot, String namespace)
     return SELF;
   }
 
-  /** A process that we see now. */
+  /** A process of this boot and namespace. */
   static ProcessKey of(int pid, long startTime) {
     return new ProcessKey(pid, startTime, SELF.boot, SELF.namespace);
   }
 
   /** Reads what {@link #toString} gives. */
   static ProcessKey parse(String text) {
-    String[] parts = text.split(" ", 4);
-    if (parts.length < 4) {
-      throw new IllegalArgumentException("no process: " + text);
-    }
-    return new ProcessKey(Integer.parseInt(parts[0]), Long.parseLong(parts[1]), parts[2], parts[3]);
-  }
-
-  /** Whether it may be alive; one of another pid namespace may, as we can't see it. */
-  public boolean alive() {
-    if (!boot.equals(SELF.boot) || !namespace.equals(SELF.namespace)) {
-      return boot.equals(SELF.boot);
-    }
-    try {
-      String[] stat = stat("" + pid);
-      boolean dead =
-          "ZX".contains(stat[0]) && stat[17].equals("1"); // a zombie without live threads
-      return !dead && stat[19].equals("" + startTime);
-    } catch (ErrnoException e) {
-      return e.errno() != Errno.ENOENT && e.errno() != Errno.ESRCH;
-    }
-  }
-
-  /** The fields of a stat from the third on, the state; the name before may hold anything. */
-  static String[] stat(String pid) throws ErrnoException {
-    String text = Libc.readText("/proc/" + pid + "/stat");
-    String[] fields = text.substring(text.lastIndexOf(')') + 1).strip().split(" ");
-    if (fields.length < 20) {
-      throw new ErrnoException(Errno.ESRCH, "read /proc/" + pid + "/stat");
-    }
-    return fields;
-  }
-
-  private static ProcessKey readSelf() {
-    try {
-      String text = Libc.readText("/proc/self/stat");
-      int pid = Integer.parseInt(text.substring(0, text.indexOf(' ')));
-      String boot = Libc.readText("/proc/sys/kernel/random/boot_id").strip();
-      String namespace = Files.readSymbolicLink(Path.of("/proc/self/ns/pid")).toString();
-      return new ProcessKey(pid, Long.parseLong(stat("self")[19]), boot, namespace);
-    } catch (IOException e) {
-      return new ProcessKey((int) ProcessHandle.current().pid(), 0, "?", "?");
-    }
+    String[] parts = (text + "   ").split(" ", 4);
+    int pid = Integer.parseInt(parts[0]);
+    return new ProcessKey(pid, Long.parseLong(parts[1]), parts[2], parts[3].strip());
   }
 
   @Override
   public String toString() {
     return pid + " " + startTime + " " + boot + " " + namespace;
+  }
+
+  /** Whether it may be alive: in another pid namespace we can't tell that it is not. */
+  public boolean alive() {
+    boolean visible = boot.equals(SELF.boot) && namespace.equals(SELF.namespace);
+    try {
+      return visible
+          ? alive(Libc.readText("/proc/" + pid + "/stat"), startTime)
+          : boot.equals(SELF.boot);
+    } catch (ErrnoException e) {
+      return e.errno() != Errno.ENOENT && e.errno() != Errno.ESRCH;
+    }
+  }
+
+  /** Whether a stat is that of this start, and not of a zombie without another thread. */
+  static boolean alive(String stat, long startTime) {
+    String[] fields = fields(stat);
+    boolean dead = "ZX".contains(fields[0]) && fields[17].equals("1");
+    return !dead && fields[19].equals(Long.toString(startTime));
+  }
+
+  /** Whether a stat's process has not begun to exit: PF_EXITING in its flags. */
+  static boolean running(String stat) {
+    return (Long.parseLong(fields(stat)[6]) & 4) == 0;
+  }
+
+  /** The fields from the third on; the name before them may hold anything. */
+  private static String[] fields(String stat) {
+    return stat.substring(stat.lastIndexOf(')') + 1).strip().split(" ");
+  }
+
+  private static ProcessKey readSelf() {
+    try {
+      String stat = Libc.readText("/proc/self/stat");
+      int pid = Integer.parseInt(stat.substring(0, stat.indexOf(' ')));
+      String boot = Libc.readText("/proc/sys/kernel/random/boot_id").strip();
+      String namespace = Files.readSymbolicLink(Path.of("/proc/self/ns/pid")).toString();
+      return new ProcessKey(pid, Long.parseLong(fields(stat)[19]), boot, namespace);
+    } catch (IOException e) { // no /proc: then nothing is found by its mark either
+      return new ProcessKey(0, 0, "", "");
+    }
   }
 }

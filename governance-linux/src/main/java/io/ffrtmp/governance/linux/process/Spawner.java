@@ -51,7 +51,8 @@ public final class Spawner {
 
   /** How workloads are spawned here, and what stands in for CPU weights. */
   public static List<Capability> capabilities(boolean bornInside) {
-    String gate = "held at a gate, " + (Gate.isDash() ? "dash" : "/bin/sh and env") + ", until placed";
+    String gate =
+        "held at a gate, " + (Gate.isDash() ? "dash" : "/bin/sh and env") + ", until placed";
     boolean born = bornInside && Spawn.canSetCgroup();
     return List.of(
         Capability.of("spawn", State.YES, born ? "posix_spawn into the cgroup" : gate),
@@ -62,8 +63,12 @@ public final class Spawner {
   private static Capability sigchld() {
     boolean ignored = false;
     try {
-      String ign = Libc.readText("/proc/self/status").lines()
-          .filter(line -> line.startsWith("SigIgn:")).findFirst().orElse("SigIgn: 0");
+      String ign =
+          Libc.readText("/proc/self/status")
+              .lines()
+              .filter(line -> line.startsWith("SigIgn:"))
+              .findFirst()
+              .orElse("SigIgn: 0");
       ignored = (Long.parseUnsignedLong(ign.substring(7).strip(), 16) & 1L << SIGCHLD - 1) != 0;
     } catch (ErrnoException | NumberFormatException unknown) {
       return Capability.of("sigchld", State.PARTLY, "its disposition can't be read");
@@ -219,7 +224,10 @@ public final class Spawner {
               Fault.WORKLOAD,
               Step.EXEC,
               Optional.empty(),
-              "program " + program + " could not be executed; the shell at the gate says " + status));
+              "program "
+                  + program
+                  + " could not be executed; the shell at the gate says "
+                  + status));
     }
 
     private Optional<String> chdir() {
