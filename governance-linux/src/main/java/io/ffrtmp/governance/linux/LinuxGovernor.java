@@ -13,7 +13,6 @@ import io.ffrtmp.governance.Mode;
 import io.ffrtmp.governance.Receipt;
 import io.ffrtmp.governance.StartFailedException;
 import io.ffrtmp.governance.StartFailure;
-import io.ffrtmp.governance.StartFailure.Step;
 import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.Workload;
 import io.ffrtmp.governance.linux.cgroup.Base;
@@ -47,6 +46,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The governor for Linux, opened by {@link #builder()}.
@@ -58,6 +59,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Thread-safe, and fit for virtual threads.
  */
 public final class LinuxGovernor implements Governor {
+  private static final Logger LOG = LoggerFactory.getLogger(LinuxGovernor.class);
   private static final int RESULT_THREADS = 4;
 
   private final Base base;
@@ -137,7 +139,7 @@ public final class LinuxGovernor implements Governor {
     @Nullable Start start = null;
     try {
       Spawner.Prepared prepared = spawner.prepare(workload);
-      group = base.create(id, mark);
+      group = group(id, mark);
       start = new Start(workload, group, mark, canBeBorn);
       Spawned spawned = start.spawn(prepared);
       facts = JobStart.of(id, OptionalLong.of(spawned.pid()), Mode.RUN, workload.intent(), time);
@@ -146,14 +148,22 @@ public final class LinuxGovernor implements Governor {
       return job;
     } catch (IdInUseException e) {
       throw new JobIdInUseException(e.getMessage());
-    } catch (ErrnoException e) {
-      throw failed(facts, nanos, Start.platform(Step.GROUP, e).failure(), Receipt.EMPTY);
     } catch (SpawnException e) {
       if (group != null) {
         group.remove();
       }
       Receipt receipt = start == null ? Receipt.EMPTY : start.receipt();
       throw failed(facts, nanos, e.failure(), receipt);
+    }
+  }
+
+  /** A job that can't have a group runs all the same: its limits' outcomes tell why. */
+  private JobGroup group(String id, Mark mark) throws IdInUseException {
+    try {
+      return base.create(id, mark);
+    } catch (ErrnoException e) {
+      LOG.warn("job {} has no group", id, e);
+      return base.none(e);
     }
   }
 
@@ -172,8 +182,8 @@ public final class LinuxGovernor implements Governor {
         watcher.watch(job.pidfd.get().fd(), Epoll.EPOLLIN, () -> ended(job, conclusion));
         return;
       }
-    } catch (ErrnoException noRoomInTheKernel) {
-      // It runs, governed, and can't be watched: the result says that the observation was lost.
+    } catch (ErrnoException e) {
+      LOG.warn("job {} runs, governed, but can't be watched", job.id(), e);
     }
     ended(job, conclusion);
   }

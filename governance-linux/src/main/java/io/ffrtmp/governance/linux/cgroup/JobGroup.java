@@ -65,17 +65,24 @@ public final class JobGroup {
   }
 
   private LimitOutcome apply(Control control, Object asked) {
-    Refusal refusal = missing.get(control.controller);
     Optional<Group> group = holding(control);
-    if (group.isPresent()) {
+    if (group.isEmpty()) {
+      return missing.get(control.controller).outcome(control.limit, asked.toString());
+    }
+    for (boolean again = true; ; again = false) {
       try {
         return control.apply(files, group.get(), asked.toString());
       } catch (ErrnoException e) {
-        String file = group.get().file(control.file(unified()));
-        refusal = controllers.refusal(control.controller).orElse(Refusal.of(e, file));
+        boolean absent = e.errno() == Errno.ENOENT;
+        if (absent && again) {
+          controllers.enable(); // another governor may be about to, in a home that it just made
+          continue;
+        }
+        Refusal refusal = Refusal.of(e, group.get().file(control.file(group.get().unified())));
+        return (absent ? controllers.refusal(control.controller).orElse(refusal) : refusal)
+            .outcome(control.limit, asked.toString());
       }
     }
-    return refusal.outcome(control.limit, asked.toString());
   }
 
   /** At the end: a limit in force that reads otherwise now is lost. */
