@@ -62,6 +62,7 @@ final class Conclude {
       boolean moved = job.group.movedOut((int) job.pid());
       ExitStatus status = status(job);
       result = freeze(job, new Ended(status), moved ? Evidence.NONE.moved() : Evidence.NONE);
+      linger.sweep();
       if (!job.group.remove()) {
         disown(job);
         linger.removeWhenEmpty(job.group);

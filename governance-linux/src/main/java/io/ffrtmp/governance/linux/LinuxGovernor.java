@@ -66,6 +66,7 @@ public final class LinuxGovernor implements Governor {
   private final Spawner spawner = new Spawner();
   private final Watcher watcher;
   private final ExecutorService results = resultThreads();
+  private final Linger linger;
   private final Conclude conclude;
   private final AtomicBoolean canBeBorn;
   private final String nonce = random();
@@ -80,7 +81,8 @@ public final class LinuxGovernor implements Governor {
         Base.find(
             builder.files, hierarchies, Optional.ofNullable(builder.base), builder.directoryName);
     watcher = new Watcher("governance-watcher");
-    conclude = new Conclude(List.copyOf(builder.listeners), this::unregister, new Linger(watcher));
+    linger = new Linger(watcher, base);
+    conclude = new Conclude(List.copyOf(builder.listeners), this::unregister, linger);
     if (builder.becomeLeaf) {
       base.becomeLeaf(Builder.LEAF);
     }
@@ -230,6 +232,7 @@ public final class LinuxGovernor implements Governor {
       opened.writeLock().unlock();
     }
     jobs.values().forEach(GovernedJob::detach);
+    linger.sweep();
     watcher.close();
     base.close();
   }

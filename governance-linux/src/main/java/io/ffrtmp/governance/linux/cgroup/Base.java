@@ -180,16 +180,39 @@ public final class Base implements AutoCloseable {
     String primary = homes.get(0).file(id);
     try (CgroupFiles.Lock home = files.lock(home(), true)) {
       Optional<byte[]> bytes = files.mark(primary);
-      Optional<ProcessKey> owner = bytes.flatMap(Mark::parse).flatMap(Mark::owner);
+      Optional<ProcessKey> owner = liveOwner(bytes);
       if (bytes.isPresent() && bytes.flatMap(Mark::parse).isEmpty()) {
         throw new IdInUseException(id, primary, "its mark is none that we know");
       }
-      if (owner.isPresent() && owner.get().alive()) {
+      if (owner.isPresent()) {
         throw new IdInUseException(id, primary, "process " + owner.get().pid() + " governs it");
       }
       if (!group(id).remove()) {
         throw new IdInUseException(id, primary, "processes live in it");
       }
+    }
+  }
+
+  private static Optional<ProcessKey> liveOwner(Optional<byte[]> mark) {
+    return mark.flatMap(Mark::parse).flatMap(Mark::owner).filter(ProcessKey::alive);
+  }
+
+  /**
+   * Removes a group that its owner let go of. False if that has to be tried again later; true also
+   * if somebody owns a group of this id by now.
+   */
+  public boolean discard(JobGroup group) {
+    String directory = group.toString();
+    try {
+      reclaim(directory.substring(directory.lastIndexOf('/') + 1));
+      return true;
+    } catch (IdInUseException | ErrnoException e) {
+      LOG.debug("{}: not removed", directory, e);
+    }
+    try {
+      return liveOwner(files.mark(directory)).isPresent();
+    } catch (ErrnoException e) {
+      return e.errno() == Errno.ENOENT;
     }
   }
 

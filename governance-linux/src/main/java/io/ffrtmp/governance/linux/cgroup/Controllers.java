@@ -1,5 +1,6 @@
 package io.ffrtmp.governance.linux.cgroup;
 
+import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,6 +16,8 @@ import org.slf4j.LoggerFactory;
  */
 final class Controllers {
   private static final Logger LOG = LoggerFactory.getLogger(Controllers.class);
+
+  private static final List<String> NAMES = List.of("memory", "cpu", "io");
 
   private final CgroupFiles files;
   private final List<String> levels;
@@ -32,7 +35,13 @@ final class Controllers {
     refusals.clear();
     for (String level : levels) {
       String file = level + "/cgroup.subtree_control";
-      for (String name : List.of("memory", "cpu", "io")) {
+      if (populated(
+          level)) { // even "+cpu", which the kernel takes, would turn it into a threaded one
+        ErrnoException busy = new ErrnoException(Errno.EBUSY, "processes live in " + level);
+        NAMES.forEach(name -> refusals.put(name, Refusal.of(busy, file)));
+        return;
+      }
+      for (String name : NAMES) {
         try {
           if (!List.of(files.read(file).strip().split(" ")).contains(name)) {
             files.write(file, "+" + name);
@@ -45,6 +54,16 @@ final class Controllers {
     }
   }
 
+  /** Whether processes live right in a group other than the root, which has no type. */
+  private boolean populated(String level) {
+    try {
+      files.read(level + "/cgroup.type");
+      return !files.read(level + "/cgroup.procs").isBlank();
+    } catch (ErrnoException rootOrNotReadable) {
+      return false;
+    }
+  }
+
   /** Why a controller was not handed down. */
   Optional<Refusal> refusal(String controller) {
     return Optional.ofNullable(refusals.get(controller));
@@ -52,7 +71,7 @@ final class Controllers {
 
   /** Undoes what was enabled here on the highest level; the lower ones are gone by then. */
   synchronized void disable() {
-    for (String name : List.of("memory", "cpu", "io")) {
+    for (String name : NAMES) {
       if (!levels.isEmpty() && enabled.contains(levels.get(0) + " " + name)) {
         try {
           files.write(levels.get(0) + "/cgroup.subtree_control", "-" + name);
