@@ -17,6 +17,7 @@ import io.ffrtmp.governance.StartFailure;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Pidfd;
 import io.ffrtmp.governance.linux.observe.ExitReader;
+import io.ffrtmp.governance.linux.process.ProcStat;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -61,7 +62,7 @@ final class Conclude {
   void ended(GovernedJob job) {
     Evidence evidence = job.group.movedOut((int) job.pid()) ? Evidence.NONE.moved() : Evidence.NONE;
     ExitStatus status =
-        job.pidfd.map(ExitReader::reap).orElse(new Unknown(Cause.OBSERVATION_BROKE));
+        job.pidfd.map(ExitReader::reap).orElseGet(() -> new Unknown(whyUnwatched(job)));
     job.pidfd.ifPresent(Pidfd::close);
     JobResult result = freeze(job, new Ended(status), evidence);
     if (!job.group.remove()) {
@@ -69,6 +70,12 @@ final class Conclude {
       linger.removeWhenEmpty(job.group);
     }
     finish(job, result);
+  }
+
+  /** Without a pidfd: the kernel reaped it at once, as SIGCHLD is ignored; or none could be had. */
+  private static Cause whyUnwatched(GovernedJob job) {
+    boolean there = ProcStat.read(job.pid()).isPresent();
+    return there ? Cause.OBSERVATION_BROKE : Cause.AUTO_REAPED;
   }
 
   /** We stop watching; limits are read back, the mark loses its owner, the group stays. */
