@@ -46,6 +46,7 @@ final class SecondJvm implements AutoCloseable {
     private final Class<?> main;
     private final List<String> arguments;
     private final List<String> before = new ArrayList<>();
+    private final List<String> options = new ArrayList<>();
 
     private Launch(Class<?> main, List<String> arguments) {
       this.main = main;
@@ -55,6 +56,12 @@ final class SecondJvm implements AutoCloseable {
     /** By a command that executes the rest of its arguments in its own process, such as nohup. */
     Launch by(String... command) {
       before.addAll(List.of(command));
+      return this;
+    }
+
+    /** With this system property. */
+    Launch with(String property, String value) {
+      options.add("-D" + property + "=" + value);
       return this;
     }
 
@@ -74,6 +81,7 @@ final class SecondJvm implements AutoCloseable {
       command.addAll(List.of("/bin/sh", "-c", "ulimit -c 0; exec \"$@\"", "sh"));
       command.addAll(before);
       command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+      command.addAll(options);
       command.addAll(
           List.of(
               "-Xshare:auto",
