@@ -59,9 +59,8 @@ final class Conclude {
   void ended(GovernedJob job) {
     JobResult result;
     try {
-      boolean moved = job.group.movedOut((int) job.pid());
-      ExitStatus status = status(job);
-      result = freeze(job, new Ended(status), moved ? Evidence.NONE.moved() : Evidence.NONE);
+      Evidence evidence = whereabouts(job);
+      result = freeze(job, new Ended(status(job)), evidence);
       linger.sweep();
       if (!job.group.remove()) {
         disown(job);
@@ -84,9 +83,14 @@ final class Conclude {
 
   /** We stop watching; limits are read back, the mark loses its owner, the group stays. */
   void detached(GovernedJob job) {
-    boolean moved = job.group.movedOut((int) job.pid());
+    Evidence evidence = whereabouts(job);
     disown(job);
-    finish(job, freeze(job, new Detached(), moved ? Evidence.NONE.moved() : Evidence.NONE));
+    finish(job, freeze(job, new Detached(), evidence));
+  }
+
+  private static Evidence whereabouts(GovernedJob job) {
+    boolean moved = job.group.exists() && job.group.movedOut((int) job.pid());
+    return moved ? Evidence.NONE.moved() : Evidence.NONE;
   }
 
   /**

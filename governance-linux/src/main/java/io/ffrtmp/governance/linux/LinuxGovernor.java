@@ -135,7 +135,6 @@ public final class LinuxGovernor implements Governor {
   private StartedJob start(Workload workload, String id) {
     Instant time = Instant.now();
     long nanos = System.nanoTime();
-    JobStart facts = JobStart.of(id, OptionalLong.empty(), Mode.RUN, workload.intent(), time);
     Mark mark = Mark.of(id, Mode.RUN, workload.intent(), workload.limits(), nonce);
     @Nullable JobGroup group = null;
     @Nullable Start start = null;
@@ -144,7 +143,8 @@ public final class LinuxGovernor implements Governor {
       group = group(id, mark);
       start = new Start(workload, group, mark, canBeBorn);
       Spawned spawned = start.spawn(prepared);
-      facts = JobStart.of(id, OptionalLong.of(spawned.pid()), Mode.RUN, workload.intent(), time);
+      OptionalLong pid = OptionalLong.of(spawned.pid());
+      JobStart facts = JobStart.of(id, pid, Mode.RUN, workload.intent(), time);
       LinuxStartedJob job = new LinuxStartedJob(facts, nanos, group, start, spawned, conclude);
       watch(job);
       return job;
@@ -154,6 +154,7 @@ public final class LinuxGovernor implements Governor {
       if (group != null) {
         group.remove();
       }
+      JobStart facts = JobStart.of(id, OptionalLong.empty(), Mode.RUN, workload.intent(), time);
       Receipt receipt = start == null ? Receipt.EMPTY : start.receipt();
       throw failed(facts, nanos, e.failure(), receipt);
     }
