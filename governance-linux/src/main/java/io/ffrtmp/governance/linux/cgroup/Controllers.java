@@ -17,8 +17,6 @@ import org.slf4j.LoggerFactory;
 final class Controllers {
   private static final Logger LOG = LoggerFactory.getLogger(Controllers.class);
 
-  private static final List<String> NAMES = List.of("memory", "cpu", "io");
-
   private final CgroupFiles files;
   private final List<String> levels;
   private final List<String> enabled = new ArrayList<>();
@@ -35,15 +33,10 @@ final class Controllers {
     refusals.clear();
     for (String level : levels) {
       String file = level + "/cgroup.subtree_control";
-      if (populated(
-          level)) { // even "+cpu", which the kernel takes, would turn it into a threaded one
-        ErrnoException busy = new ErrnoException(Errno.EBUSY, "processes live in " + level);
-        NAMES.forEach(name -> refusals.put(name, Refusal.of(busy, file)));
-        return;
-      }
-      for (String name : NAMES) {
+      for (String name : List.of("memory", "cpu", "io")) {
         try {
           if (!List.of(files.read(file).strip().split(" ")).contains(name)) {
+            refuseIfInhabited(level);
             files.write(file, "+" + name);
             enabled.add(level + " " + name);
           }
@@ -54,13 +47,15 @@ final class Controllers {
     }
   }
 
-  /** Whether processes live right in a group other than the root, which has no type. */
-  private boolean populated(String level) {
-    try {
-      files.read(level + "/cgroup.type");
-      return !files.read(level + "/cgroup.procs").isBlank();
-    } catch (ErrnoException rootOrNotReadable) {
-      return false;
+  /**
+   * The kernel refuses itself, but for threaded controllers such as cpu: with those on, a group
+   * that has processes turns "domain threaded", and no group beneath it can take a process any
+   * more. The root alone is exempt, and alone has no type.
+   */
+  private void refuseIfInhabited(String level) throws ErrnoException {
+    boolean exempt = !Call.unless(Errno.ENOENT, () -> files.read(level + "/cgroup.type"));
+    if (!exempt && !files.read(level + "/cgroup.procs").isBlank()) {
+      throw new ErrnoException(Errno.EBUSY, "enable controllers where processes live: " + level);
     }
   }
 
@@ -71,7 +66,7 @@ final class Controllers {
 
   /** Undoes what was enabled here on the highest level; the lower ones are gone by then. */
   synchronized void disable() {
-    for (String name : NAMES) {
+    for (String name : List.of("memory", "cpu", "io")) {
       if (!levels.isEmpty() && enabled.contains(levels.get(0) + " " + name)) {
         try {
           files.write(levels.get(0) + "/cgroup.subtree_control", "-" + name);

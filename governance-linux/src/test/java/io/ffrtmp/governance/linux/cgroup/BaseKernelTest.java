@@ -153,9 +153,9 @@ class BaseKernelTest {
 
   @Test
   void find_configured_isUsedInEveryHierarchy() throws Exception {
-    host.create("base");
-    for (String configured :
-        List.of(host.homes().get(0).resolve("base").toString(), "/" + host.name + "/base")) {
+    String directory = host.create("base").toString();
+    String path = host.hierarchies.job().get(0).path(directory);
+    for (String configured : List.of(directory, path)) {
       Base nested =
           Base.find(CgroupFiles.kernel(), host.hierarchies, Optional.of(configured), "ffrtmp");
       JobGroup group = nested.create("job", CgroupHost.mark("job"));
