@@ -179,7 +179,7 @@ public final class LinuxGovernor implements Governor {
   private void watch(LinuxStartedJob job) {
     jobs.put(job.id(), job);
     conclude.started(job.start);
-    Runnable conclusion = () -> results.execute(() -> conclude.ended(job));
+    Runnable conclusion = () -> concludeOnPool(job);
     try {
       if (job.pidfd.isPresent()) {
         watcher.watch(job.pidfd.get().fd(), Epoll.EPOLLIN, () -> ended(job, conclusion));
@@ -189,6 +189,14 @@ public final class LinuxGovernor implements Governor {
       LOG.warn("job {} runs, governed, but can't be watched", job.id(), e);
     }
     ended(job, conclusion);
+  }
+
+  private void concludeOnPool(GovernedJob job) {
+    try {
+      results.execute(() -> conclude.ended(job));
+    } catch (OutOfMemoryError noThreadToBeHad) { // RLIMIT_NPROC, pids.max: then on this one
+      conclude.ended(job);
+    }
   }
 
   /** Reaps silently what was detached before it ended. */

@@ -65,14 +65,9 @@ final class SecondJvm implements AutoCloseable {
       return this;
     }
 
-    /** As this user and group with no privilege left; skips the test if that is not possible. */
+    /** As this user and group with no privilege left. */
     Launch as(int user) {
-      if (LinuxHost.root()) {
-        LinuxHost.assumeProgram("setpriv");
-        String id = Integer.toString(user);
-        return by("setpriv", "--reuid", id, "--regid", id, "--clear-groups", "--inh-caps=-all");
-      }
-      return this;
+      return by(asUser(user).toArray(String[]::new));
     }
 
     SecondJvm start() throws IOException {
@@ -112,6 +107,16 @@ final class SecondJvm implements AutoCloseable {
   /** A JVM with this main class. */
   static Launch of(Class<?> main, Object... arguments) {
     return new Launch(main, Stream.of(arguments).map(Object::toString).toList());
+  }
+
+  /** The command by which root becomes another user; nothing for an ordinary user. */
+  static List<String> asUser(int user) {
+    if (!LinuxHost.root()) {
+      return List.of();
+    }
+    LinuxHost.assumeProgram("setpriv");
+    String id = Integer.toString(user);
+    return List.of("setpriv", "--reuid", id, "--regid", id, "--clear-groups", "--inh-caps=-all");
   }
 
   /** Within the second JVM: tells its parent a line. */
