@@ -61,6 +61,7 @@ final class Conclude {
     try {
       Evidence evidence = whereabouts(job);
       result = freeze(job, new Ended(status(job)), evidence);
+      linger.sweep();
       if (!job.group.remove()) {
         disown(job);
         linger.removeWhenEmpty(job.group);

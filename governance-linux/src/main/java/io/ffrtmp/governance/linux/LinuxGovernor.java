@@ -66,6 +66,7 @@ public final class LinuxGovernor implements Governor {
   private final Spawner spawner = new Spawner();
   private final Watcher watcher;
   private final ExecutorService results = resultThreads();
+  private final Linger linger;
   private final Conclude conclude;
   private final AtomicBoolean canBeBorn;
   private final String nonce = random();
@@ -80,7 +81,8 @@ public final class LinuxGovernor implements Governor {
         Base.find(
             builder.files, hierarchies, Optional.ofNullable(builder.base), builder.directoryName);
     watcher = new Watcher("governance-watcher");
-    conclude = new Conclude(List.copyOf(builder.listeners), this::unregister, new Linger(watcher));
+    linger = new Linger(watcher, base);
+    conclude = new Conclude(List.copyOf(builder.listeners), this::unregister, linger);
     if (builder.becomeLeaf) {
       base.becomeLeaf(Builder.LEAF);
     }
@@ -177,7 +179,7 @@ public final class LinuxGovernor implements Governor {
   private void watch(LinuxStartedJob job) {
     jobs.put(job.id(), job);
     conclude.started(job.start);
-    Runnable conclusion = () -> results.execute(() -> conclude.ended(job));
+    Runnable conclusion = () -> concludeOnPool(job);
     try {
       if (job.pidfd.isPresent()) {
         watcher.watch(job.pidfd.get().fd(), Epoll.EPOLLIN, () -> ended(job, conclusion));
@@ -187,6 +189,14 @@ public final class LinuxGovernor implements Governor {
       LOG.warn("job {} runs, governed, but can't be watched", job.id(), e);
     }
     ended(job, conclusion);
+  }
+
+  private void concludeOnPool(GovernedJob job) {
+    try {
+      results.execute(() -> conclude.ended(job));
+    } catch (OutOfMemoryError noThreadToBeHad) { // RLIMIT_NPROC, pids.max: then on this one
+      conclude.ended(job);
+    }
   }
 
   /** Reaps silently what was detached before it ended. */
@@ -231,6 +241,7 @@ public final class LinuxGovernor implements Governor {
       opened.writeLock().unlock();
     }
     jobs.values().forEach(GovernedJob::detach);
+    linger.sweep();
     watcher.close();
     base.close();
   }

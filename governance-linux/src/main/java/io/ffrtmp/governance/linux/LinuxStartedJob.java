@@ -56,12 +56,10 @@ final class LinuxStartedJob extends GovernedJob implements StartedJob {
     if (!watched()) {
       return List.of();
     }
-    if (!group.exists()) {
-      signal(Signal.KILL);
-      return List.of();
-    }
     try {
-      return group.killAll() ? List.of() : killMembers();
+      List<Long> alive = group.killAll() ? List.of() : killMembers();
+      signal(Signal.KILL); // the leader may live elsewhere: not placed, or moved by somebody else
+      return alive;
     } catch (ErrnoException e) {
       throw new GovernanceException("job " + id() + ": " + e.getMessage(), e);
     }

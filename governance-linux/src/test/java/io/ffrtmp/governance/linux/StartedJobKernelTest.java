@@ -13,6 +13,7 @@ import io.ffrtmp.governance.Mode;
 import io.ffrtmp.governance.Signal;
 import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.Verdict;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -104,6 +105,23 @@ class StartedJobKernelTest extends RunContract {
     job.await();
     soon().until(() -> inner.stream().noneMatch(JobTree::alive));
     assertNoGroupSoon("sub");
+  }
+
+  @Test
+  void kill_leaderMovedOutByOthers_endsItToo() throws Exception {
+    StartedJob job = startReady(held("ready").jobId("moved"), "ready");
+    String elsewhere = name + "-elsewhere";
+    tree.make(elsewhere);
+    try {
+      for (Path mount : tree.mounts()) {
+        JobTree.move(job.pid(), mount.resolve(elsewhere));
+      }
+      assertThat(job.kill()).isEmpty();
+      assertThat(job.await(Duration.ofSeconds(5)).orElseThrow().exitStatus())
+          .contains(new Signalled(Signal.KILL, false));
+    } finally {
+      tree.remove(elsewhere);
+    }
   }
 
   @Test

@@ -94,14 +94,10 @@ public final class Base implements AutoCloseable {
    * @throws ErrnoException if a directory can't be made; nothing is left of it then
    */
   public JobGroup create(String jobId, Mark mark) throws ErrnoException, IdInUseException {
-    for (int attempt = 1; !homes.isEmpty(); attempt++) {
+    boolean made = homes.isEmpty();
+    for (int attempt = 1; !made; attempt++) {
       try {
-        prepare();
-        if (claim(jobId, mark.encode())) {
-          makeOthers(jobId);
-          break;
-        }
-        reclaim(jobId);
+        made = prepared ? make(jobId, mark) : prepareAndMake(jobId, mark);
       } catch (ErrnoException e) {
         prepared = false;
         boolean others = e.errno() == Errno.ENOENT || e.errno() == Errno.EAGAIN; // close(), lock()
@@ -121,14 +117,28 @@ public final class Base implements AutoCloseable {
     return new JobGroup(files, List.of(), controllers, reasons);
   }
 
-  private void prepare() throws ErrnoException {
-    if (!prepared) {
-      for (Group home : homes) {
-        make(home.directory());
-      }
+  /** Hands controllers down once a job is there: then no other governor removes the home. */
+  private boolean prepareAndMake(String id, Mark mark) throws ErrnoException, IdInUseException {
+    for (Group home : homes) {
+      make(home.directory());
+    }
+    boolean made = make(id, mark);
+    if (made) {
       controllers.enable();
       prepared = true;
     }
+    return made;
+  }
+
+  /** False if the id was taken by a leftover, which is gone now. */
+  private boolean make(String id, Mark mark) throws ErrnoException, IdInUseException {
+    boolean made = claim(id, mark.encode());
+    if (made) {
+      makeOthers(id);
+    } else {
+      reclaim(id);
+    }
+    return made;
   }
 
   private boolean make(String directory) throws ErrnoException {
@@ -180,16 +190,39 @@ public final class Base implements AutoCloseable {
     String primary = homes.get(0).file(id);
     try (CgroupFiles.Lock home = files.lock(home(), true)) {
       Optional<byte[]> bytes = files.mark(primary);
-      Optional<ProcessKey> owner = bytes.flatMap(Mark::parse).flatMap(Mark::owner);
+      Optional<ProcessKey> owner = liveOwner(bytes);
       if (bytes.isPresent() && bytes.flatMap(Mark::parse).isEmpty()) {
         throw new IdInUseException(id, primary, "its mark is none that we know");
       }
-      if (owner.isPresent() && owner.get().alive()) {
+      if (owner.isPresent()) {
         throw new IdInUseException(id, primary, "process " + owner.get().pid() + " governs it");
       }
       if (!group(id).remove()) {
         throw new IdInUseException(id, primary, "processes live in it");
       }
+    }
+  }
+
+  private static Optional<ProcessKey> liveOwner(Optional<byte[]> mark) {
+    return mark.flatMap(Mark::parse).flatMap(Mark::owner).filter(ProcessKey::alive);
+  }
+
+  /**
+   * Removes a group that its owner let go of. False if that has to be tried again later; true also
+   * if somebody owns a group of this id by now.
+   */
+  public boolean discard(JobGroup group) {
+    String directory = group.toString();
+    try {
+      reclaim(directory.substring(directory.lastIndexOf('/') + 1));
+      return true;
+    } catch (IdInUseException | ErrnoException e) {
+      LOG.debug("{}: not removed", directory, e);
+    }
+    try {
+      return liveOwner(files.mark(directory)).isPresent();
+    } catch (ErrnoException e) {
+      return e.errno() == Errno.ENOENT;
     }
   }
 

@@ -26,9 +26,14 @@ final class CgroupHost {
   private final List<Process> processes = new ArrayList<>();
 
   CgroupHost() {
-    assumeTrue(Libc.geteuid() == 0, "needs root to make cgroups");
-    boolean based = base.capabilities().get(0).state() == State.YES;
-    assumeTrue(based, "no cgroup hierarchy that we may write: " + base.capabilities());
+    List<String> missing =
+        base.capabilities().stream()
+            .filter(
+                each -> List.of("base", "cpu.max", "memory.max", "io.max").contains(each.name()))
+            .filter(each -> each.state() == State.NO)
+            .map(each -> each.name() + " at " + each.detail() + ", cure: " + each.cure().orElse(""))
+            .toList();
+    assumeTrue(missing.isEmpty(), "no base for all limits: " + missing);
   }
 
   boolean unified() {

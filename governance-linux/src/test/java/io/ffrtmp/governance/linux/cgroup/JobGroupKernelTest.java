@@ -265,7 +265,7 @@ class JobGroupKernelTest {
       Files.createDirectories(home.resolve("job/a/b"));
       Files.createDirectories(home.resolve("job/c"));
     }
-    Process sleeper = host.start("sleep 100");
+    Process sleeper = host.start("exec sleep 100");
     Files.writeString(host.homes().get(0).resolve("job/a/b/cgroup.procs"), "" + sleeper.pid());
     assertThat(group.populated()).isTrue();
     assertThat(group.members()).containsExactly((int) sleeper.pid());
@@ -273,7 +273,7 @@ class JobGroupKernelTest {
     assertThat(host.homes().get(0).resolve("job/c")).as("nothing half removed").isDirectory();
 
     host.end(sleeper);
-    assertThat(group.remove()).isTrue();
+    await().until(group::remove); // v1 lags behind the exit
     assertThat(host.homes()).noneMatch(home -> Files.exists(home.resolve("job")));
   }
 
