@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -325,7 +326,7 @@ public final class Base implements AutoCloseable {
         return told(name, here && !blocked, base.directory(), cure);
       }
     }
-    Refusal none = missing.get(control.controller);
+    Refusal none = Objects.requireNonNull(missing.get(control.controller));
     return told(name, false, none.file(), none.cure());
   }
 
