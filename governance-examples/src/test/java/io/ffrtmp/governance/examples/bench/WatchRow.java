@@ -51,13 +51,15 @@ final class WatchRow {
         jobs[i] = governor.start(Workload.of(SLEEP[0], SLEEP[1]));
         processes[i] = Peers.start(SLEEP);
       }
-      return new Contest()
-          .add(C, (Contestant) () -> yardstick.ask("end " + random.nextInt(watched)))
-          .add(GOVERNANCE, (Contestant) () -> end(governor, jobs))
-          .add(BUILDER, (Contestant) () -> end(processes))
-          .run(options.rounds(), options.warmup());
+      Map<String, Samples> samples =
+          new Contest()
+              .add(C, (Contestant) () -> yardstick.ask("end " + random.nextInt(watched)))
+              .add(GOVERNANCE, (Contestant) () -> end(governor, jobs))
+              .add(BUILDER, (Contestant) () -> end(processes))
+              .run(options.rounds(), options.warmup());
+      end(jobs); // closing the governor would let them go on
+      return samples;
     } finally {
-      end(jobs);
       for (Process each : processes) {
         each.destroyForcibly();
       }
