@@ -21,7 +21,7 @@ public final class Base implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Base.class);
 
   /** How often others may come in between; what they do there takes microseconds. */
-  private static final int ATTEMPTS = 100;
+  private static final int ATTEMPTS = 1_000;
 
   private final CgroupFiles files;
   private final List<Site> sites;

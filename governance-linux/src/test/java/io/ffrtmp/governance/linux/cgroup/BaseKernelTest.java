@@ -66,7 +66,7 @@ class BaseKernelTest {
     assertThat(host.create("job").remove()).isTrue();
 
     Files.createDirectory(beside);
-    Process sleeper = host.start("sleep 100");
+    Process sleeper = host.start("exec sleep 100");
     Files.writeString(beside.resolve("cgroup.procs"), "" + sleeper.pid());
     assertThatThrownBy(() -> host.create("job"))
         .isInstanceOf(IdInUseException.class)
@@ -94,7 +94,7 @@ class BaseKernelTest {
   @Test
   void clean_populatedGroupOfADeadGovernor_isLeftAlone() throws Exception {
     JobGroup group = host.base.create("job", CgroupHost.deadMark("job"));
-    Process sleeper = host.start("sleep 100");
+    Process sleeper = host.start("exec sleep 100");
     group.place((int) sleeper.pid());
     host.base.clean();
 

@@ -265,7 +265,7 @@ class JobGroupKernelTest {
       Files.createDirectories(home.resolve("job/a/b"));
       Files.createDirectories(home.resolve("job/c"));
     }
-    Process sleeper = host.start("sleep 100");
+    Process sleeper = host.start("exec sleep 100");
     Files.writeString(host.homes().get(0).resolve("job/a/b/cgroup.procs"), "" + sleeper.pid());
     assertThat(group.populated()).isTrue();
     assertThat(group.members()).containsExactly((int) sleeper.pid());
