@@ -16,7 +16,7 @@ public non-sealed interface StartedJob extends Job {
   boolean signal(Signal signal);
 
   /**
-   * Sends SIGKILL to every process of the job's group; without a group, to the leader only. Returns
+   * Sends SIGKILL to every process of the job's group, and to the leader wherever it is. Returns
    * without waiting for their end.
    *
    * @return the process ids that were still alive after the last of at most eight rounds; empty

@@ -74,6 +74,34 @@ class JobIdTest {
     assertRefused(id);
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "cgroup",
+        "cpu",
+        "cpuacct",
+        "cpuset",
+        "memory",
+        "io",
+        "blkio",
+        "pids",
+        "rdma",
+        "misc",
+        "hugetlb",
+        "devices",
+        "freezer",
+        "net_cls",
+        "net_prio",
+        "perf_event",
+        "debug",
+        "dmem",
+        "irq"
+      })
+  void jobId_nameOfAController_isRefusedOnlyBeforeADot(String controller) {
+    assertRefused(controller + ".x");
+    assertThat(WORKLOAD.jobId(controller + "-x").jobId()).contains(controller + "-x");
+  }
+
   @Example
   void jobId_length_isAtMost128() {
     assertThat(WORKLOAD.jobId("x".repeat(128)).jobId()).contains("x".repeat(128));

@@ -85,6 +85,13 @@ class JobResultJsonTest {
   }
 
   @Test
+  void processingSeconds_justBelowAMicrosecondAsADouble_isRounded() throws Exception {
+    String json = file("detached.json").replace("12.345000", "12.3449999999999");
+    assertThat(JACKSON_2.readValue(json, JobResult.class).processingTime())
+        .isEqualTo(Duration.ofMillis(12_345));
+  }
+
+  @Test
   void processingSeconds_fortyDays_isPlainWithSixDecimals() throws Exception {
     JobResult result = GoldenResult.DETACHED.result(Duration.ofDays(40).plusNanos(1_999));
     assertThat(JACKSON_2.writeValueAsString(result))

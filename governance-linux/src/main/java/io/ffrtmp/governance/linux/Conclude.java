@@ -17,6 +17,7 @@ import io.ffrtmp.governance.StartFailure;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Pidfd;
 import io.ffrtmp.governance.linux.observe.ExitReader;
+import io.ffrtmp.governance.linux.process.ProcStat;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -25,7 +26,9 @@ import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The one place where results are made: evidence, status, counters, read-back, removal, verdict. */
+/**
+ * The one place where results are made: evidence, status, counters, read-back, removal, verdict.
+ */
 final class Conclude {
   /** The job line, one for each result. */
   private static final Logger JOBS = LoggerFactory.getLogger("io.ffrtmp.governance.jobs");
@@ -52,28 +55,47 @@ final class Conclude {
     tell(listener -> listener.started(start));
   }
 
-  /** The leader has ended. The group is read while the zombie still holds it, then the zombie reaped. */
+  /** The leader has ended. The group is read while the zombie holds it, then that is reaped. */
   void ended(GovernedJob job) {
-    Evidence evidence = job.group.movedOut((int) job.pid()) ? Evidence.NONE.moved() : Evidence.NONE;
-    ExitStatus status =
-        job.pidfd.map(ExitReader::reap).orElse(new Unknown(Cause.OBSERVATION_BROKE));
-    job.pidfd.ifPresent(Pidfd::close);
-    JobResult result = freeze(job, new Ended(status), evidence);
-    if (!job.group.remove()) {
-      disown(job);
-      linger.removeWhenEmpty(job.group);
+    JobResult result;
+    try {
+      Evidence evidence = whereabouts(job);
+      result = freeze(job, new Ended(status(job)), evidence);
+      linger.sweep();
+      if (!job.group.remove()) {
+        disown(job);
+        linger.removeWhenEmpty(job.group);
+      }
+    } catch (RuntimeException e) {
+      LOG.error("job {} was not observed to its end", job.id(), e);
+      result = freeze(job, new Ended(new Unknown(Cause.OBSERVATION_BROKE)), Evidence.NONE);
     }
     finish(job, result);
   }
 
-  /** We stop watching; limits are read back, the mark loses its owner, the group stays. */
-  void detached(GovernedJob job) {
-    boolean moved = job.group.movedOut((int) job.pid());
-    disown(job);
-    finish(job, freeze(job, new Detached(), moved ? Evidence.NONE.moved() : Evidence.NONE));
+  private static ExitStatus status(GovernedJob job) {
+    boolean gone = job.pidfd.isEmpty() && ProcStat.read(job.pid()).isEmpty();
+    Unknown lost = new Unknown(gone ? Cause.AUTO_REAPED : Cause.OBSERVATION_BROKE);
+    ExitStatus status = job.pidfd.filter(Pidfd::ended).map(ExitReader::reap).orElse(lost);
+    job.pidfd.ifPresent(Pidfd::close);
+    return status;
   }
 
-  /** Lets go: whoever finds the group empty may remove it, and whoever finds the job may claim it. */
+  /** We stop watching; limits are read back, the mark loses its owner, the group stays. */
+  void detached(GovernedJob job) {
+    Evidence evidence = whereabouts(job);
+    disown(job);
+    finish(job, freeze(job, new Detached(), evidence));
+  }
+
+  private static Evidence whereabouts(GovernedJob job) {
+    boolean moved = job.group.exists() && job.group.movedOut((int) job.pid());
+    return moved ? Evidence.NONE.moved() : Evidence.NONE;
+  }
+
+  /**
+   * Lets go: whoever finds the group empty may remove it, and whoever finds the job may claim it.
+   */
   private static void disown(GovernedJob job) {
     try {
       job.group.mark(job.mark.disowned());
@@ -97,7 +119,7 @@ final class Conclude {
     unregister.accept(job);
     tell(listener -> listener.finished(result));
     JOBS.info("{}", result);
-    job.result.complete(result);
+    job.complete(result);
   }
 
   /** A start that failed after validation. */

@@ -25,10 +25,14 @@ abstract class GovernedJob {
   final Mark mark;
   final Receipt receipt;
   final Optional<Pidfd> pidfd;
-  final CompletableFuture<JobResult> result = new CompletableFuture<>();
 
   private final Conclude conclude;
   private final AtomicBoolean concluded = new AtomicBoolean();
+
+  /** For those who wait here; nobody else has it, as a waiter runs what hangs on its future. */
+  private final CompletableFuture<JobResult> result = new CompletableFuture<>();
+
+  private final CompletableFuture<JobResult> copied = new CompletableFuture<>();
 
   GovernedJob(
       JobStart start,
@@ -54,6 +58,12 @@ abstract class GovernedJob {
 
   final boolean watched() {
     return !concluded.get();
+  }
+
+  /** Hands the result to all who wait, those in {@link #await()} first. */
+  final void complete(JobResult frozen) {
+    result.complete(frozen);
+    copied.complete(frozen);
   }
 
   public final String id() {
@@ -108,7 +118,7 @@ abstract class GovernedJob {
   }
 
   public final CompletableFuture<JobResult> onExit() {
-    return result.copy();
+    return copied.copy();
   }
 
   public final JobResult detach() {

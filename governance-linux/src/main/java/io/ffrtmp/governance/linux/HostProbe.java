@@ -50,7 +50,9 @@ final class HostProbe {
     String kernel = System.getProperty("os.version");
     String jdk = System.getProperty("java.vm.name") + " " + System.getProperty("java.version");
     all.add(Capability.of("kernel", State.YES, kernel + " " + System.getProperty("os.arch")));
-    all.add(Capability.of("libc", State.YES, "glibc " + Libc.glibcVersion().orElse("of unknown version")));
+    all.add(
+        Capability.of(
+            "libc", State.YES, "glibc " + Libc.glibcVersion().orElse("of unknown version")));
     all.add(Capability.of("jdk", State.YES, jdk));
     all.addAll(base.capabilities());
     all.addAll(Spawner.capabilities(base.bornInside()));

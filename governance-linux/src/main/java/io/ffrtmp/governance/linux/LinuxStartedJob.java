@@ -27,14 +27,7 @@ final class LinuxStartedJob extends GovernedJob implements StartedJob {
       Start spawning,
       Spawned spawned,
       Conclude conclude) {
-    super(
-        start,
-        startNanos,
-        group,
-        spawning.mark(),
-        spawning.receipt(),
-        spawned.pidfd(),
-        conclude);
+    super(start, startNanos, group, spawning.mark(), spawning.receipt(), spawned.pidfd(), conclude);
     this.inheritedPipes = spawned.inheritedPipes();
   }
 
@@ -63,12 +56,10 @@ final class LinuxStartedJob extends GovernedJob implements StartedJob {
     if (!watched()) {
       return List.of();
     }
-    if (!group.exists()) {
-      signal(Signal.KILL);
-      return List.of();
-    }
     try {
-      return group.killAll() ? List.of() : killMembers();
+      List<Long> alive = group.killAll() ? List.of() : killMembers();
+      signal(Signal.KILL); // the leader may live elsewhere: not placed, or moved by somebody else
+      return alive;
     } catch (ErrnoException e) {
       throw new GovernanceException("job " + id() + ": " + e.getMessage(), e);
     }

@@ -28,8 +28,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One start: group, limits, process, in an order that leaves either nothing or a workload inside its
- * limits, at whichever instant we die.
+ * One start: group, limits, process, in an order that leaves either nothing or a workload inside
+ * its limits, at whichever instant we die.
  */
 final class Start implements Spawner.Admission {
   private static final Logger LOG = LoggerFactory.getLogger(Start.class);

@@ -20,7 +20,9 @@ import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
-/** The systemd unit that this JVM lives in, and what its end does to workloads (systemd.kill(5)). */
+/**
+ * The systemd unit that this JVM lives in, and what its end does to workloads (systemd.kill(5)).
+ */
 final class SystemdUnit {
   private static final Duration PATIENCE = Duration.ofSeconds(5);
   private static final String PROPERTIES = "KillMode,Delegate,DelegateSubgroup,Restart,Slice";
@@ -129,7 +131,8 @@ final class SystemdUnit {
       return Capability.of("unit", State.NO, "no systemd unit; cgroup " + cgroup);
     }
     String told = properties.isEmpty() ? "systemctl tells nothing of it" : properties.toString();
-    return Capability.of("unit", properties.isEmpty() ? State.PARTLY : State.YES, name + ", " + told);
+    return Capability.of(
+        "unit", properties.isEmpty() ? State.PARTLY : State.YES, name + ", " + told);
   }
 
   /**
@@ -151,8 +154,10 @@ final class SystemdUnit {
         && "yes".equals(properties.get("Delegate"))
         && properties.getOrDefault("DelegateSubgroup", "").isEmpty()) {
       risks.add(
-          Capability.of("restart", State.PARTLY, name + " can't start again while a job lives in it")
-              .cure("DelegateSubgroup=supervisor (systemd 254 or later), or a base outside the unit"));
+          Capability.of(
+                  "restart", State.PARTLY, name + " can't start again while a job lives in it")
+              .cure(
+                  "DelegateSubgroup=supervisor (systemd 254 or later), or a base outside the unit"));
     }
     if (inside && userManager(cgroup) && !lingers()) {
       risks.add(

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -110,6 +111,13 @@ public final class Base implements AutoCloseable {
     return group(jobId);
   }
 
+  /** No group, as none could be made: each limit is refused for that reason. */
+  public JobGroup none(ErrnoException e) {
+    Map<String, Refusal> reasons = new HashMap<>();
+    missing.keySet().forEach(each -> reasons.put(each, Refusal.of(e, homes.get(0).directory())));
+    return new JobGroup(files, List.of(), controllers, reasons);
+  }
+
   /** Hands controllers down once a job is there: then no other governor removes the home. */
   private boolean prepareAndMake(String id, Mark mark) throws ErrnoException, IdInUseException {
     for (Group home : homes) {
@@ -183,16 +191,39 @@ public final class Base implements AutoCloseable {
     String primary = homes.get(0).file(id);
     try (CgroupFiles.Lock home = files.lock(home(), true)) {
       Optional<byte[]> bytes = files.mark(primary);
-      Optional<ProcessKey> owner = bytes.flatMap(Mark::parse).flatMap(Mark::owner);
+      Optional<ProcessKey> owner = liveOwner(bytes);
       if (bytes.isPresent() && bytes.flatMap(Mark::parse).isEmpty()) {
         throw new IdInUseException(id, primary, "its mark is none that we know");
       }
-      if (owner.isPresent() && owner.get().alive()) {
+      if (owner.isPresent()) {
         throw new IdInUseException(id, primary, "process " + owner.get().pid() + " governs it");
       }
       if (!group(id).remove()) {
         throw new IdInUseException(id, primary, "processes live in it");
       }
+    }
+  }
+
+  private static Optional<ProcessKey> liveOwner(Optional<byte[]> mark) {
+    return mark.flatMap(Mark::parse).flatMap(Mark::owner).filter(ProcessKey::alive);
+  }
+
+  /**
+   * Removes a group that its owner let go of. False if that has to be tried again later; true also
+   * if somebody owns a group of this id by now.
+   */
+  public boolean discard(JobGroup group) {
+    String directory = group.toString();
+    try {
+      reclaim(directory.substring(directory.lastIndexOf('/') + 1));
+      return true;
+    } catch (IdInUseException | ErrnoException e) {
+      LOG.debug("{}: not removed", directory, e);
+    }
+    try {
+      return liveOwner(files.mark(directory)).isPresent();
+    } catch (ErrnoException e) {
+      return e.errno() == Errno.ENOENT;
     }
   }
 
@@ -295,7 +326,7 @@ public final class Base implements AutoCloseable {
         return told(name, here && !blocked, base.directory(), cure);
       }
     }
-    Refusal none = missing.get(control.controller);
+    Refusal none = Objects.requireNonNull(missing.get(control.controller));
     return told(name, false, none.file(), none.cure());
   }
 

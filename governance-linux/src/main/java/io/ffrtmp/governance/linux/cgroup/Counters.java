@@ -89,6 +89,22 @@ record Counters(CgroupFiles files, Group group) {
         sum(text, source.line).ifPresent(n -> found.put(source.counter, nanos ? n / 1000 : n));
       }
     }
+    if (!group.unified() && group.holds("cpuacct")) {
+      number(text("cpuacct.usage").strip()).ifPresent(total -> scale(found, total / 1000));
+    }
+  }
+
+  /**
+   * v1's total is exact, its parts are sampled at clock ticks, far off for what is throttled
+   * between them: they are scaled to it, as the kernel does for v2 (cputime_adjust in
+   * kernel/sched).
+   */
+  private static void scale(Map<Counter, Long> found, long total) {
+    double system = found.getOrDefault(Counter.CPU_SYSTEM_USEC, 0L);
+    double sampled = Math.max(1, system + found.getOrDefault(Counter.CPU_USER_USEC, 0L));
+    long inKernel = (long) (total * (system / sampled));
+    found.put(Counter.CPU_SYSTEM_USEC, inKernel);
+    found.put(Counter.CPU_USER_USEC, total - inKernel);
   }
 
   /**

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -67,7 +68,8 @@ public final class JobGroup {
   private LimitOutcome apply(Control control, Object asked) {
     Optional<Group> group = holding(control);
     if (group.isEmpty()) {
-      return missing.get(control.controller).outcome(control.limit, asked.toString());
+      return Objects.requireNonNull(missing.get(control.controller))
+          .outcome(control.limit, asked.toString());
     }
     for (boolean again = true; ; again = false) {
       try {

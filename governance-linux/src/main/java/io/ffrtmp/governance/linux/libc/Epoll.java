@@ -33,7 +33,10 @@ public final class Epoll implements AutoCloseable {
     add(wake, EPOLLIN, WAKE);
   }
 
-  /** Adds a descriptor, told by its token, which is not 0; ENOMEM or ENOSPC if the kernel has no room for it. */
+  /**
+   * Adds a descriptor, told by its token, which is not 0; ENOMEM or ENOSPC if the kernel has no
+   * room for it.
+   */
   public void add(int fd, int mask, long token) throws ErrnoException {
     byte[] event = new byte[SIZE];
     Libc.buffer(event).putInt(0, mask).putLong(DATA, token);
@@ -45,7 +48,10 @@ public final class Epoll implements AutoCloseable {
     Raw.epoll_ctl(epoll, EPOLL_CTL_DEL, fd, null);
   }
 
-  /** Waits for descriptors to become ready, and tells their tokens; EINTR and {@link #wake} tell none. */
+  /**
+   * Waits for descriptors to become ready, and tells their tokens; EINTR and {@link #wake} tell
+   * none.
+   */
   public void await(LongConsumer ready) {
     int count = Raw.epoll_wait(epoll, events, CAPACITY, -1);
     ByteBuffer told = Libc.buffer(events);

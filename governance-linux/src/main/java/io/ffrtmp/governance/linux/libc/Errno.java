@@ -2,7 +2,9 @@ package io.ffrtmp.governance.linux.libc;
 
 import java.util.List;
 
-/** The errno numbers that are told apart (asm-generic/errno-base.h, errno.h), and all their names. */
+/**
+ * The errno numbers that are told apart (asm-generic/errno-base.h, errno.h), and all their names.
+ */
 public final class Errno {
   public static final int EPERM = 1;
   public static final int ENOENT = 2;

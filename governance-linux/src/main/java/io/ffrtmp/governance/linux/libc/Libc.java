@@ -57,7 +57,8 @@ public final class Libc {
   /** Why this JVM can't call what is needed, or empty: native access, the platform, an old libc. */
   public static Optional<String> unusable() {
     try {
-      Raw.getpid(); // links every function, posix_spawn_file_actions_addclosefrom_np (glibc 2.34) too
+      Raw.getpid(); // links every function, posix_spawn_file_actions_addclosefrom_np (glibc 2.34)
+      // too
       return Optional.empty();
     } catch (LinkageError | RuntimeException e) {
       Throwable root = e.getCause() == null ? e : e.getCause();
@@ -219,7 +220,8 @@ public final class Libc {
       errno = Native.getLastError();
     }
     if (errno != 0 || count < bytes.length) {
-      throw new ErrnoException(errno == 0 ? Errno.EINVAL : errno, "write '" + text + "' to " + path);
+      throw new ErrnoException(
+          errno == 0 ? Errno.EINVAL : errno, "write '" + text + "' to " + path);
     }
   }
 
@@ -301,7 +303,8 @@ public final class Libc {
 
   /** Sets the niceness of a process's main thread. */
   public static void setpriority(int pid, int niceness) throws ErrnoException {
-    check(Raw.setpriority(PRIO_PROCESS, pid, niceness), "setpriority of " + pid + " to " + niceness);
+    check(
+        Raw.setpriority(PRIO_PROCESS, pid, niceness), "setpriority of " + pid + " to " + niceness);
   }
 
   /** The effective user id. */

@@ -7,7 +7,8 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * A descriptor that stands for one process for ever, whatever becomes of its number (pidfd_open(2)).
+ * A descriptor that stands for one process for ever, whatever becomes of its number
+ * (pidfd_open(2)).
  *
  * <p>Thread-safe: once closed, no call reaches the descriptor's number again.
  */
@@ -33,7 +34,9 @@ public final class Pidfd implements AutoCloseable {
     this.fd = fd;
   }
 
-  /** The process with this id, zombies included. ESRCH if there is none, ENOENT for a thread's id. */
+  /**
+   * The process with this id, zombies included. ESRCH if there is none, ENOENT for a thread's id.
+   */
   public static Pidfd open(int pid) throws ErrnoException {
     return new Pidfd(
         Libc.check((int) Raw.syscall(434, pid, 0, 0, 0), "pidfd_open of process " + pid));
@@ -65,8 +68,8 @@ public final class Pidfd implements AutoCloseable {
   }
 
   /**
-   * Reaps our child, waiting for its end if need be; that is the only process touched. Empty if it is
-   * not our child to reap (ECHILD).
+   * Reaps our child, waiting for its end if need be; that is the only process touched. Empty if it
+   * is not our child to reap (ECHILD).
    */
   public Optional<Exit> reap() throws ErrnoException {
     return reap(P_PIDFD, fd);

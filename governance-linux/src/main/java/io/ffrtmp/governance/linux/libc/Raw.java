@@ -13,7 +13,8 @@ final class Raw {
   private static final String SEARCH = "jna.platform.library.path";
 
   static {
-    // JNA's initialiser would run ldconfig through Runtime.exec, which resets SIGCHLD and costs 70 ms.
+    // JNA's initialiser would run ldconfig through Runtime.exec, which resets SIGCHLD and costs 70
+    // ms.
     boolean absent = System.getProperty(SEARCH) == null;
     if (absent) {
       System.setProperty(SEARCH, "/lib");

@@ -9,8 +9,9 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * posix_spawn(3): a child in a session of its own, with every signal at its default and unblocked, and
- * with the descriptors that it is given and no other. Costs the same whatever the size of the JVM.
+ * posix_spawn(3): a child in a session of its own, with every signal at its default and unblocked,
+ * and with the descriptors that it is given and no other. Costs the same whatever the size of the
+ * JVM.
  */
 public final class Spawn {
   private static final short SETSIGDEF = 0x04; // spawn.h

@@ -54,7 +54,8 @@ public final class ExitReader {
     } catch (ErrnoException | RuntimeException olderKernel) {
       // told below
     }
-    return Capability.of(name, State.NO, "Linux " + kernel + " does not tell").cure("Linux 6.15 or later");
+    return Capability.of(name, State.NO, "Linux " + kernel + " does not tell")
+        .cure("Linux 6.15 or later");
   }
 
   static ExitStatus of(Pidfd.Exit exit) {
@@ -63,7 +64,9 @@ public final class ExitReader {
         : new Signalled(new Signal(exit.status()), exit.code() == Pidfd.Exit.CLD_DUMPED);
   }
 
-  /** Of a wait status: the signal in the low seven bits, the exit code in the second byte (wait(2)). */
+  /**
+   * Of a wait status: the signal in the low seven bits, the exit code in the second byte (wait(2)).
+   */
   static ExitStatus of(int waitStatus) {
     int signal = waitStatus & 0x7f;
     return signal == 0

@@ -9,8 +9,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Waits for any number of descriptors on one thread, and tells once for each that it became ready. It
- * knows nothing of what they stand for, and closes none.
+ * Waits for any number of descriptors on one thread, and tells once for each that it became ready.
+ * It knows nothing of what they stand for, and closes none.
  *
  * <p>Thread-safe. Callbacks run on the watcher's thread, one after the other, and must be short.
  */
@@ -49,7 +49,10 @@ public final class Watcher implements AutoCloseable {
     return token;
   }
 
-  /** Stops watching, before the descriptor is closed. True if its callback was not and won't be called. */
+  /**
+   * Stops watching, before the descriptor is closed. True if its callback was not and won't be
+   * called.
+   */
   public boolean forget(long token) {
     Watch watch = watches.remove(token);
     if (watch != null) {

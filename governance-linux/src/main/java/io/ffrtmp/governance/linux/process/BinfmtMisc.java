@@ -34,7 +34,8 @@ final class BinfmtMisc {
       return false;
     }
     int offset = magic.length == 0 ? 0 : Integer.parseInt(field(entry, "offset "));
-    boolean same = magic.length == 0 ? path.endsWith(extension) : offset + magic.length <= head.length;
+    boolean same =
+        magic.length == 0 ? path.endsWith(extension) : offset + magic.length <= head.length;
     for (int i = 0; same && i < magic.length; i++) {
       int care = i < mask.length ? mask[i] : 0xff;
       same = ((head[offset + i] ^ magic[i]) & care) == 0;
@@ -43,6 +44,11 @@ final class BinfmtMisc {
   }
 
   private static String field(String entry, String name) {
-    return entry.lines().filter(line -> line.startsWith(name)).findFirst().orElse(name).substring(name.length());
+    return entry
+        .lines()
+        .filter(line -> line.startsWith(name))
+        .findFirst()
+        .orElse(name)
+        .substring(name.length());
   }
 }

@@ -10,9 +10,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A process that waits to become the workload: {@code /bin/sh} with a fixed text, which executes the
- * program in its own pid once it is told to. If we die first, it reads the end of the pipe and exits
- * 125; the workload never started. Its two descriptors are closed at the exec.
+ * A process that waits to become the workload: {@code /bin/sh} with a fixed text, which executes
+ * the program in its own pid once it is told to. If we die first, it reads the end of the pipe and
+ * exits 125; the workload never started. Its two descriptors are closed at the exec.
  */
 final class Gate implements AutoCloseable {
   static final String WORD = "gate_word";
@@ -23,9 +23,9 @@ final class Gate implements AutoCloseable {
   private static final String ENV = "/usr/bin/env";
 
   /**
-   * Waits on 3, reports a failed exec on 4, for dash, bash and busybox alike. {@code $1} is the whole
-   * PWD variable that the program must see, or empty. An EXIT trap reports, because a failed exec ends dash;
-   * bash needs {@code execfail}; the braces keep 4 out of the program.
+   * Waits on 3, reports a failed exec on 4, for dash, bash and busybox alike. {@code $1} is the
+   * whole PWD variable that the program must see, or empty. An EXIT trap reports, because a failed
+   * exec ends dash; bash needs {@code execfail}; the braces keep 4 out of the program.
    */
   static final String TEXT =
       String.join(
@@ -85,12 +85,17 @@ final class Gate implements AutoCloseable {
     }
   }
 
-  /** Whether the environment must be handed over by env(1), which takes a path with = for more of it. */
+  /**
+   * Whether the environment must be handed over by env(1), which takes a path with = for more of
+   * it.
+   */
   static boolean needsEnv(Environment environment) {
     return !isDash() || !environment.survivesDash();
   }
 
-  /** Whether {@code /bin/sh} is dash, which starts fastest and leaves most of an environment alone. */
+  /**
+   * Whether {@code /bin/sh} is dash, which starts fastest and leaves most of an environment alone.
+   */
   static boolean isDash() {
     try {
       return Files.readSymbolicLink(Path.of(SHELL)).endsWith("dash");

@@ -9,9 +9,9 @@ import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 
 /**
- * The substitute for a CPU weight where no cgroup carries one: the niceness that the kernel pairs with
- * the weight, of the process at the gate and, where autogroups are on, of its session's autogroup too;
- * without that, niceness does nothing between sessions (sched(7)).
+ * The substitute for a CPU weight where no cgroup carries one: the niceness that the kernel pairs
+ * with the weight, of the process at the gate and, where autogroups are on, of its session's
+ * autogroup too; without that, niceness does nothing between sessions (sched(7)).
  */
 public final class Niceness {
   /** sched_prio_to_weight of kernel/sched/core.c, for the nicenesses -20 to 19. */
@@ -26,7 +26,9 @@ public final class Niceness {
 
   private Niceness() {}
 
-  /** The niceness nearest to a cgroup v2 weight, as the kernel's {@code cpu.weight.nice} pairs them. */
+  /**
+   * The niceness nearest to a cgroup v2 weight, as the kernel's {@code cpu.weight.nice} pairs them.
+   */
   static int of(int weight) {
     int shares = Math.round(weight * 1024 / 100f);
     int nearest = 0;
@@ -70,7 +72,8 @@ public final class Niceness {
       return LimitOutcome.of(Limit.CPU_WEIGHT, status, asked)
           .with(Detail.WRITTEN, "nice " + niceness)
           .with(Detail.READ_BACK, read.isEmpty() ? now : now + ", " + read)
-          .with(Detail.CURE, unmet.cure().orElse("a cgroup with the cpu controller carries weights"));
+          .with(
+              Detail.CURE, unmet.cure().orElse("a cgroup with the cpu controller carries weights"));
     } catch (ErrnoException e) {
       boolean denied = e.errno() == Errno.EACCES || e.errno() == Errno.EPERM;
       String cure =

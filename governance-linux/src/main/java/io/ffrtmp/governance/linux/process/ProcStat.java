@@ -9,7 +9,8 @@ import java.util.Optional;
  *
  * @param comm the command's name, which may hold spaces and parentheses
  * @param state one letter, {@code Z} for a zombie
- * @param startTime since boot, in clock ticks; with the pid and the boot it names a process for ever
+ * @param startTime since boot, in clock ticks; with the pid and the boot it names a process for
+ *     ever
  */
 public record ProcStat(String comm, char state, int parent, long startTime) {
 

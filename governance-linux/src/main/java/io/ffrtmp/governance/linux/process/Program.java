@@ -11,8 +11,8 @@ import java.util.Arrays;
 import java.util.Optional;
 
 /**
- * Finding a program and telling beforehand what execve(2) would say of it, by the same code on every
- * spawn path: a shell tells no errno, and would run a file of no known format as a script.
+ * Finding a program and telling beforehand what execve(2) would say of it, by the same code on
+ * every spawn path: a shell tells no errno, and would run a file of no known format as a script.
  */
 final class Program {
   private static final int HEAD = 4096;
@@ -23,8 +23,8 @@ final class Program {
   private Program() {}
 
   /**
-   * The path of a command's program: one with a slash as it is, against the directory; another on the
-   * search path, whose empty or relative elements are against the directory too.
+   * The path of a command's program: one with a slash as it is, against the directory; another on
+   * the search path, whose empty or relative elements are against the directory too.
    *
    * @throws SpawnException ENOENT or EACCES if there is none that could be executed
    */
@@ -55,7 +55,9 @@ final class Program {
   /** Refuses an argument that execve(2) would refuse, before a gate is bothered with it. */
   static void checkLength(byte[] argument) throws SpawnException {
     if (argument.length > LARGEST_STRING) {
-      throw failed(Errno.E2BIG, "an argument or variable of " + argument.length + " bytes is longer than 131071");
+      throw failed(
+          Errno.E2BIG,
+          "an argument or variable of " + argument.length + " bytes is longer than 131071");
     }
   }
 
@@ -129,7 +131,9 @@ final class Program {
       return loadable(head) ? elfInterpreter(head) : "";
     }
     String line = new String(head, 0, Math.min(head.length, SCRIPT_LINE), StandardCharsets.UTF_8);
-    return line.startsWith("#!") ? line.substring(2).lines().findFirst().orElse("").strip().split("[ \t]")[0] : "";
+    return line.startsWith("#!")
+        ? line.substring(2).lines().findFirst().orElse("").strip().split("[ \t]")[0]
+        : "";
   }
 
   private static boolean isElf(byte[] head) {
@@ -161,7 +165,10 @@ final class Program {
       }
       long offset = elf(head).getLong((int) entry + 8);
       long length = elf(head).getLong((int) entry + 32);
-      if (elf(head).getInt((int) entry) == 3 && length > 1 && offset > 0 && offset + length <= head.length) {
+      if (elf(head).getInt((int) entry) == 3
+          && length > 1
+          && offset > 0
+          && offset + length <= head.length) {
         return new String(head, (int) offset, (int) length - 1, StandardCharsets.UTF_8);
       }
     }

@@ -15,8 +15,17 @@ public final class SpawnException extends Exception {
   /** What execve(2), chdir(2) and open(2) say of the caller's own paths and arguments. */
   private static final Set<Integer> WORKLOADS_FAULT =
       Set.of(
-          Errno.ENOENT, Errno.EACCES, Errno.ENOEXEC, Errno.E2BIG, Errno.ENOTDIR, Errno.EISDIR,
-          Errno.ELOOP, Errno.ENAMETOOLONG, Errno.ETXTBSY, Errno.ELIBBAD, Errno.EINVAL);
+          Errno.ENOENT,
+          Errno.EACCES,
+          Errno.ENOEXEC,
+          Errno.E2BIG,
+          Errno.ENOTDIR,
+          Errno.EISDIR,
+          Errno.ELOOP,
+          Errno.ENAMETOOLONG,
+          Errno.ETXTBSY,
+          Errno.ELIBBAD,
+          Errno.EINVAL);
 
   private final transient StartFailure failure;
 

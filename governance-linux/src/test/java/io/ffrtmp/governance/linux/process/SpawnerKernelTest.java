@@ -59,8 +59,28 @@ class SpawnerKernelTest {
   void arguments_anyText_arriveByteExact(Way way) throws Exception {
     List<String> hostile =
         List.of(
-            "", " ", "a b", "\"q\"", "'", "\n\n", "$(touch x)", "`x`", "-x", "--", "*", "\\", "\\0",
-            "é", "日本語", "😀", "\u0081\u0082\u0088", "\u007f", "a=b", "~", "%s", "x\t");
+            "",
+            " ",
+            "a b",
+            "\"q\"",
+            "'",
+            "\n\n",
+            "$(touch x)",
+            "`x`",
+            "-x",
+            "--",
+            "*",
+            "\\",
+            "\\0",
+            "é",
+            "日本語",
+            "😀",
+            "\u0081\u0082\u0088",
+            "\u007f",
+            "a=b",
+            "~",
+            "%s",
+            "x\t");
     List<String> command = new ArrayList<>(List.of("printf", "%s\\0"));
     command.addAll(hostile);
     String printed = output(way, Workload.of(command));

@@ -1,0 +1,85 @@
+package io.ffrtmp.governance.examples;
+
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Optional;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.ParameterException;
+
+/**
+ * The command line {@code ffrtmp}. It speaks UTF-8 in every locale, and says everything of its own
+ * on standard error, behind {@code ffrtmp: }; standard output is the workload's, or what was asked
+ * for.
+ */
+@Command(
+    name = "ffrtmp",
+    description = "Runs workloads inside limits, without ever owning them.",
+    subcommands = {RunCommand.class, DoctorCommand.class},
+    mixinStandardHelpOptions = true,
+    versionProvider = Ffrtmp.Version.class)
+public final class Ffrtmp {
+  /** Wrong usage. */
+  static final int USAGE = 2;
+
+  /** Governance failed before the workload started. */
+  static final int NOT_GOVERNED = 125;
+
+  private Ffrtmp() {}
+
+  /** Runs one command and ends this JVM with its status. */
+  public static void main(String[] args) {
+    PrintWriter err = utf8(FileDescriptor.err);
+    List<String> arguments;
+    try {
+      arguments = RawArguments.read(args);
+    } catch (IllegalArgumentException e) {
+      say(err, String.valueOf(e.getMessage()));
+      System.exit(USAGE);
+      return;
+    }
+    System.exit(commandLine(err).execute(arguments.toArray(String[]::new)));
+  }
+
+  private static CommandLine commandLine(PrintWriter err) {
+    return new CommandLine(new Ffrtmp())
+        .setOut(utf8(FileDescriptor.out))
+        .setErr(err)
+        .setExpandAtFiles(false) // an @ in front of an argument is the workload's
+        .setStopAtPositional(true) // options behind the command are the workload's
+        .setParameterExceptionHandler(Ffrtmp::wrongUsage)
+        .setExecutionExceptionHandler(
+            (failure, command, parsed) -> {
+              say(err, Optional.ofNullable(failure.getMessage()).orElse(failure.toString()));
+              return NOT_GOVERNED;
+            });
+  }
+
+  private static int wrongUsage(ParameterException wrong, String[] args) {
+    CommandLine command = wrong.getCommandLine();
+    say(command.getErr(), String.valueOf(wrong.getMessage()));
+    say(command.getErr(), "see " + command.getCommandSpec().qualifiedName() + " --help");
+    return USAGE;
+  }
+
+  /** Tells the user something. */
+  static void say(PrintWriter err, String message) {
+    err.println("ffrtmp: " + message);
+  }
+
+  private static PrintWriter utf8(FileDescriptor descriptor) {
+    return new PrintWriter(new FileOutputStream(descriptor), true, StandardCharsets.UTF_8);
+  }
+
+  static final class Version implements IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      String version = Ffrtmp.class.getPackage().getImplementationVersion();
+      return new String[] {"ffrtmp " + Optional.ofNullable(version).orElse("(unpackaged)")};
+    }
+  }
+}

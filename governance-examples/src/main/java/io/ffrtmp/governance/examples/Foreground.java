@@ -1,0 +1,126 @@
+package io.ffrtmp.governance.examples;
+
+import io.ffrtmp.governance.Ending.Detached;
+import io.ffrtmp.governance.Ending.NeverStarted;
+import io.ffrtmp.governance.ExitStatus;
+import io.ffrtmp.governance.ExitStatus.Exited;
+import io.ffrtmp.governance.ExitStatus.Signalled;
+import io.ffrtmp.governance.Governor;
+import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.StartFailedException;
+import io.ffrtmp.governance.StartFailure;
+import io.ffrtmp.governance.StartFailure.Fault;
+import io.ffrtmp.governance.StartFailure.Step;
+import io.ffrtmp.governance.StartedJob;
+import io.ffrtmp.governance.Workload;
+import io.ffrtmp.governance.linux.LinuxGovernor;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * One workload, waited for in the foreground. SIGINT, SIGTERM and SIGHUP end the waiting, never the
+ * workload, which has a session of its own and does not see the terminal's Ctrl-C.
+ *
+ * <p>These signals are left to the JVM, whose shutdown calls a hook of ours: it detaches, and holds
+ * the JVM until the main thread has told the result. Unlike {@code sun.misc.Signal} that needs no
+ * internal API; the status is 128 + the signal's number by itself; a signal that was ignored when
+ * we started, as under nohup(1), stays ignored; and a signal in the middle of a start waits for it.
+ */
+final class Foreground {
+  private static final long SECONDS_TO_TELL = 10;
+
+  private static final int NOT_EXECUTABLE = 126;
+  private static final int NOT_FOUND = 127;
+  private static final int SIGNALLED = 128;
+
+  /** The shutdown under way has the signal's own status, which a zero does not replace. */
+  private static final int LEFT_TO_SHUTDOWN = 0;
+
+  private final PrintWriter out;
+  private final PrintWriter err;
+  private final Optional<ResultFile> file;
+  private final CountDownLatch told = new CountDownLatch(1);
+
+  Foreground(PrintWriter out, PrintWriter err, Optional<ResultFile> file) {
+    this.out = out;
+    this.err = err;
+    this.file = file;
+  }
+
+  /** Runs the workload; the status to exit with. */
+  int run(Workload workload) throws IOException, InterruptedException {
+    if (file.isPresent()) {
+      file.get().check();
+    }
+    // In a delegated unit only ourselves are moved, and only if we are alone there.
+    Governor governor = LinuxGovernor.builder().becomeLeaf(true).open();
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> close(governor), "ffrtmp-detach"));
+    try {
+      StartedJob job = governor.start(workload);
+      JobResult result = job.await();
+      tell(result);
+      return result.ending() instanceof Detached ? detached(job) : status(result);
+    } catch (StartFailedException e) {
+      Ffrtmp.say(err, String.valueOf(e.getMessage()));
+      tell(e.result());
+      return status(e.result());
+    } finally {
+      told.countDown();
+    }
+  }
+
+  private void close(Governor governor) {
+    governor.close();
+    try {
+      told.await(SECONDS_TO_TELL, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt(); // nobody does; the JVM ends now in any case
+    }
+  }
+
+  private void tell(JobResult result) {
+    err.println(result);
+    try {
+      if (file.isPresent()) {
+        file.get().write(Json.write(result.toJson()), out);
+      }
+    } catch (IOException e) {
+      Ffrtmp.say(err, "the result was not written: " + e);
+    }
+  }
+
+  private int detached(StartedJob job) {
+    Ffrtmp.say(err, "detached: job " + job.id() + " goes on as process " + job.pid());
+    if (!job.inheritedPipes().isEmpty()) {
+      Ffrtmp.say(err, "it writes to a pipe or socket, and may end by SIGPIPE when its reader ends");
+    }
+    return LEFT_TO_SHUTDOWN;
+  }
+
+  /** As a shell would have it: the workload's status, 128 + a signal, 126, 127; else 125. */
+  static int status(JobResult result) {
+    if (result.ending() instanceof NeverStarted never) {
+      return status(never.failure());
+    }
+    ExitStatus status = result.exitStatus().orElseThrow();
+    if (status instanceof Exited exited) {
+      return exited.code();
+    }
+    return status instanceof Signalled signalled
+        ? SIGNALLED + signalled.signal().number()
+        : Ffrtmp.NOT_GOVERNED;
+  }
+
+  private static int status(StartFailure failure) {
+    boolean program = failure.step() == Step.PROGRAM || failure.step() == Step.EXEC;
+    if (failure.fault() != Fault.WORKLOAD || !program) {
+      return Ffrtmp.NOT_GOVERNED;
+    }
+    boolean missing =
+        failure.step() == Step.PROGRAM && failure.errno().equals(Optional.of("ENOENT"));
+    return missing ? NOT_FOUND : NOT_EXECUTABLE;
+  }
+}

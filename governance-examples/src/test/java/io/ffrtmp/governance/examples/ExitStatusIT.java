@@ -1,0 +1,165 @@
+package io.ffrtmp.governance.examples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.ffrtmp.governance.Ending.NeverStarted;
+import io.ffrtmp.governance.ExitStatus.Exited;
+import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.StartFailure.Step;
+import io.ffrtmp.governance.Verdict;
+import io.ffrtmp.governance.examples.Cli.Outcome;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ExitStatusIT {
+  @TempDir Path scratch;
+
+  private Outcome run(String... arguments) throws Exception {
+    return Cli.ffrtmp(
+        scratch, Stream.concat(Stream.of("run"), Stream.of(arguments)).toArray(String[]::new));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 42, 255})
+  void workload_exits_itsStatusIsOurs(int status) throws Exception {
+    Outcome outcome = run("--intent", "test", "--", "sh", "-c", "exit " + status);
+
+    assertThat(outcome.status()).isEqualTo(status);
+    assertThat(outcome.jobLine())
+        .contains(" | intent=test | sla=COMPLIANT | ")
+        .contains(" | exit=" + status + " | ");
+    assertThat(outcome.out()).isEmpty();
+    assertThat(outcome.err().lines()).hasSize(1);
+  }
+
+  @Test
+  void workload_killedBySignal_is128PlusItsNumber() throws Exception {
+    Outcome outcome = run("--", "sh", "-c", "kill -9 $$");
+
+    assertThat(outcome.status()).isEqualTo(128 + 9);
+    assertThat(outcome.jobLine()).contains("exit=signal:9");
+  }
+
+  @Test
+  void program_missing_is127() throws Exception {
+    Path file = scratch.resolve("result.json");
+    Outcome outcome = run("--result", file.toString(), "--", "no-such-program");
+
+    assertThat(outcome.status()).isEqualTo(127);
+    assertThat(outcome.err()).contains("ffrtmp: ").contains("no-such-program");
+    assertThat(outcome.jobLine()).contains("reason=workload_not_startable");
+    assertThat(Cli.result(file).ending())
+        .isInstanceOfSatisfying(
+            NeverStarted.class,
+            never -> assertThat(never.failure().step()).isEqualTo(Step.PROGRAM));
+  }
+
+  @Test
+  void program_notExecutable_is126() throws Exception {
+    Path plain = Files.writeString(scratch.resolve("plain"), "text");
+    Path unknown = Files.writeString(scratch.resolve("unknown"), "text");
+    Files.setPosixFilePermissions(unknown, PosixFilePermissions.fromString("rwxr-xr-x"));
+
+    assertThat(run("--", plain.toString()).status()).isEqualTo(126);
+    assertThat(run("--", scratch.toString()).status()).as("a directory").isEqualTo(126);
+    assertThat(run("--", unknown.toString()).status()).as("no known format").isEqualTo(126);
+  }
+
+  @Test
+  void directoryOrLogFile_missing_is125() throws Exception {
+    String missing = scratch.resolve("missing").toString();
+
+    assertThat(run("--workdir", missing, "true").status()).isEqualTo(125);
+    assertThat(run("--stdout", missing + "/log", "true").status()).isEqualTo(125);
+    assertThat(run("--stdin", missing, "true").status()).isEqualTo(125);
+  }
+
+  @Test
+  void result_withNowhereToGo_startsNothing() throws Exception {
+    Path trace = scratch.resolve("trace");
+    Outcome outcome =
+        run("--result", scratch.resolve("missing/r.json").toString(), "touch", trace.toString());
+
+    assertThat(outcome.status()).isEqualTo(125);
+    assertThat(outcome.err()).startsWith("ffrtmp: the result can't be written");
+    assertThat(trace).doesNotExist();
+  }
+
+  @Test
+  void usage_wrong_is2AndStartsNothing() throws Exception {
+    String[][] wrong = {
+      {"--no-such-option", "true"},
+      {},
+      {"--cpus", "1", "--cpu-max", "1000 1000", "true"},
+      {"--cpus", "NaN", "true"},
+      {"--cpu-weight", "0", "true"},
+      {"--memory-max", "9999999T", "true"},
+      {"--memory-max", "1e3", "true"},
+      {"--io-max", "8:0", "true"},
+      {"--env", "=x", "true"},
+      {"--job-id", "a/b", "true"},
+      {"--job-id", "a", "--job-id", "b", "true"},
+    };
+    for (String[] arguments : wrong) {
+      Outcome outcome = run(arguments);
+
+      assertThat(outcome.status()).as("%s", String.join(" ", arguments)).isEqualTo(2);
+      assertThat(outcome.err().lines()).allMatch(line -> line.startsWith("ffrtmp: "));
+      assertThat(outcome.out()).isEmpty();
+    }
+  }
+
+  @Test
+  void result_toFile_readsBackAndLeavesNothingBeside() throws Exception {
+    Path directory = Files.createDirectory(scratch.resolve("results"));
+    Path file = Files.writeString(directory.resolve("r.json"), "old");
+    Outcome outcome =
+        run(
+            "--job-id",
+            "result-it",
+            "--intent",
+            "test",
+            "--result",
+            file.toString(),
+            "sh",
+            "-c",
+            "exit 3");
+
+    JobResult result = Cli.result(file);
+    assertThat(outcome.status()).isEqualTo(3);
+    assertThat(result.jobId()).isEqualTo("result-it");
+    assertThat(result.start().intent()).contains("test");
+    assertThat(result.exitStatus()).isEqualTo(Optional.of(new Exited(3)));
+    assertThat(result.verdict()).isEqualTo(Verdict.WORKLOAD_FAILED_PLATFORM_OK);
+    assertThat(result).hasToString(outcome.jobLine());
+    try (Stream<Path> beside = Files.list(directory)) {
+      assertThat(beside).containsExactly(file);
+    }
+  }
+
+  @Test
+  void result_throughLink_replacesTheFileAndKeepsTheLink() throws Exception {
+    Path file = Files.writeString(scratch.resolve("real.json"), "old");
+    Path link = Files.createSymbolicLink(scratch.resolve("link.json"), file.getFileName());
+
+    run("--result", link.toString(), "true");
+
+    assertThat(link).isSymbolicLink();
+    assertThat(Cli.result(file).verdict()).isEqualTo(Verdict.SUCCESS);
+  }
+
+  @Test
+  void result_dashOrDevice_isWrittenToNotReplaced() throws Exception {
+    assertThat(run("--result", "-", "true").out()).startsWith("{\"job_id\":").endsWith("}\n");
+    assertThat(run("--result", "/dev/stdout", "true").out()).startsWith("{\"job_id\":");
+    assertThat(run("--result", "/dev/null", "true").status()).isZero();
+    assertThat(Files.isRegularFile(Path.of("/dev/null"))).isFalse();
+  }
+}

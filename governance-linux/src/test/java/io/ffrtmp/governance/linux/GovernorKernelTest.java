@@ -1,0 +1,354 @@
+package io.ffrtmp.governance.linux;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.ffrtmp.governance.ExitStatus.Exited;
+import io.ffrtmp.governance.Governor;
+import io.ffrtmp.governance.JobIdInUseException;
+import io.ffrtmp.governance.JobListener;
+import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.JobStart;
+import io.ffrtmp.governance.Signal;
+import io.ffrtmp.governance.StartFailedException;
+import io.ffrtmp.governance.StartedJob;
+import io.ffrtmp.governance.Stdio;
+import io.ffrtmp.governance.Workload;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Ids, listeners and the log line. */
+@Tag("kernel")
+class GovernorKernelTest extends RunContract {
+
+  /** Writes down what it is told. */
+  private static class Recorder implements JobListener {
+    final List<String> events = new CopyOnWriteArrayList<>();
+
+    @Override
+    public void started(JobStart start) {
+      events.add("started " + start.jobId());
+    }
+
+    @Override
+    public void finished(JobResult result) {
+      events.add("finished " + result.jobId());
+    }
+
+    @Override
+    public void startFailed(JobResult result) {
+      events.add("startFailed " + result.jobId());
+    }
+  }
+
+  @Test
+  void jobId_inUseInThisGovernor_isRefusedAndNothingIsTouched() throws Exception {
+    Path log = Files.writeString(dir.resolve("log"), "precious");
+    Recorder recorder = new Recorder();
+    governor = open(LinuxGovernor.builder().listener(recorder));
+    StartedJob job = startReady(held("ready").jobId("taken"), "ready");
+    List<Long> members = tree.members("memory", "taken");
+
+    assertThatThrownBy(
+            () -> governor.start(sh(": > ran").jobId("taken").stdout(Stdio.truncate(log))))
+        .isInstanceOf(JobIdInUseException.class)
+        .hasMessageContaining("taken");
+    assertThat(log).hasContent("precious");
+    assertThat(dir.resolve("ran")).doesNotExist();
+    assertThat(tree.members("memory", "taken")).contains(members.get(0));
+    assertThat(JobTree.alive(job.pid())).isTrue();
+    assertThat(governor.jobs()).hasSize(1);
+    assertThat(recorder.events).containsExactly("started taken");
+
+    job.signal(Signal.TERM);
+    job.await();
+    assertThat(governor.run(sh("exit 2").jobId("taken")).exitStatus()).contains(new Exited(2));
+  }
+
+  @Test
+  void jobId_inUseInAnotherGovernor_isRefusedWhateverItsGroupHolds() throws Exception {
+    Path log = Files.writeString(dir.resolve("log"), "precious");
+    StartedJob job = startReady(held("ready").jobId("theirs"), "ready");
+    Governor other = open(LinuxGovernor.builder());
+    assertThatThrownBy(() -> other.start(sh(": > ran").jobId("theirs").stdout(Stdio.truncate(log))))
+        .isInstanceOf(JobIdInUseException.class)
+        .hasMessageContaining("theirs");
+    assertThat(log).hasContent("precious");
+    assertThat(dir.resolve("ran")).doesNotExist();
+    assertThat(JobTree.alive(job.pid())).isTrue();
+    job.signal(Signal.TERM);
+    job.await();
+    assertThat(other.run(sh("exit 2").jobId("theirs")).exitStatus()).contains(new Exited(2));
+  }
+
+  @Test
+  void jobId_ofAnOldPopulatedGroup_isRefusedAndItsProcessIsUntouched() throws Exception {
+    StartedJob old = startReady(held("ready").jobId("old"), "ready");
+    governor.close();
+    governor = open(LinuxGovernor.builder());
+    assertThatThrownBy(() -> governor.start(sh(": > ran").jobId("old")))
+        .isInstanceOf(JobIdInUseException.class);
+    assertThat(JobTree.alive(old.pid())).isTrue();
+    assertThat(tree.existing("old")).hasSameSizeAs(tree.mounts());
+    assertThat(dir.resolve("ran")).doesNotExist();
+  }
+
+  @Test
+  void jobId_ofAStrangersPopulatedGroup_isRefusedAndItsProcessIsUntouched() throws Exception {
+    StartedJob guest = startReady(held("ready"), "ready");
+    tree.make(name + "/strangers");
+    for (Path group : tree.groups("strangers")) {
+      JobTree.move(guest.pid(), group);
+    }
+    assertThatThrownBy(() -> governor.start(sh(": > ran").jobId("strangers")))
+        .isInstanceOf(JobIdInUseException.class);
+    assertThat(tree.members("memory", "strangers")).contains(guest.pid());
+    assertThat(JobTree.alive(guest.pid())).isTrue();
+  }
+
+  @Test
+  void jobId_ofAnEmptyLeftover_isFree() throws Exception {
+    tree.make(name);
+    tree.make(name + "/leftover");
+    Files.createDirectory(tree.group("memory", "leftover").resolve("inner"));
+    assertThat(governor.run(sh("exit 3").jobId("leftover")).exitStatus()).contains(new Exited(3));
+    assertThat(tree.existing("leftover")).isEmpty();
+  }
+
+  @Test
+  void open_removesEmptyLeftovers_andLeavesThePopulatedOnes() throws Exception {
+    StartedJob alive = startReady(held("ready").jobId("alive"), "ready");
+    governor.close();
+    tree.make(name + "/leftover");
+    open(LinuxGovernor.builder());
+    assertThat(tree.existing("leftover")).isEmpty();
+    assertThat(tree.existing("alive")).hasSameSizeAs(tree.mounts());
+    assertThat(tree.members("memory", "alive")).contains(alive.pid());
+  }
+
+  @Test
+  void jobId_raceOfManyThreads_oneWins() throws Exception {
+    Governor other = open(LinuxGovernor.builder());
+    ExecutorService threads = Executors.newFixedThreadPool(8);
+    try {
+      for (int round = 0; round < 10; round++) {
+        String id = "race-" + round;
+        List<Future<StartedJob>> starts = new ArrayList<>();
+        for (int i = 0; i < 8; i++) {
+          Governor one = i % 2 == 0 ? governor : other;
+          starts.add(threads.submit(() -> one.start(sh("exec sleep 600").jobId(id))));
+        }
+        List<StartedJob> won = new ArrayList<>();
+        for (Future<StartedJob> start : starts) {
+          try {
+            won.add(start.get(20, TimeUnit.SECONDS));
+          } catch (ExecutionException e) {
+            assertThat(e).hasCauseInstanceOf(JobIdInUseException.class);
+          }
+        }
+        assertThat(won).as(id).hasSize(1);
+        assertThat(tree.members("memory", id)).containsExactly(won.get(0).pid());
+        won.get(0).kill();
+        won.get(0).await();
+        assertThat(tree.existing(id)).isEmpty();
+      }
+    } finally {
+      threads.shutdownNow();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        ".",
+        "..",
+        "../x",
+        "a/b",
+        "/x",
+        ".hidden",
+        "a b",
+        "a\nb",
+        "a\0b",
+        "é",
+        "😀",
+        "cgroup.procs",
+        "cpu.max",
+        "memory.max",
+        "io.max",
+        "blkio.x",
+        "tasks",
+        "notify_on_release",
+        "release_agent",
+        "cpuacct.usage",
+        "devices.list",
+        "a\u200b"
+      })
+  void jobId_hostile_isRefusedAndNothingIsTouched(String id) throws IOException {
+    assertThatThrownBy(() -> governor.start(sh(": > ran").jobId(id)))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThat(tree.everything()).isEmpty();
+    assertThat(dir.resolve("ran")).doesNotExist();
+  }
+
+  @Test
+  void jobId_tooLong_isRefused_andTheLongestWorks() throws Exception {
+    assertThatThrownBy(() -> sh("exit 0").jobId("x".repeat(129)))
+        .isInstanceOf(IllegalArgumentException.class);
+    String longest = "x".repeat(128);
+    assertThat(governor.run(sh("exit 0").jobId(longest)).jobId()).isEqualTo(longest);
+  }
+
+  @Test
+  void jobId_absent_isGeneratedAndUnique() throws Exception {
+    Set<String> ids = new HashSet<>();
+    for (int i = 0; i < 30; i++) {
+      StartedJob job = governor.start(sh("exec sleep 600"));
+      assertThat(job.id()).matches("[A-Za-z0-9._-]{1,128}");
+      assertThat(tree.members("memory", job.id())).containsExactly(job.pid());
+      ids.add(job.id());
+    }
+    assertThat(ids).hasSize(30);
+    assertThat(governor.jobs()).hasSize(30);
+  }
+
+  @Test
+  void listeners_hearStartedThenFinishedBeforeTheFuture_orStartFailedAlone() throws Exception {
+    List<Boolean> doneAtFinish = new CopyOnWriteArrayList<>();
+    Recorder recorder =
+        new Recorder() {
+          @Override
+          public void finished(JobResult result) {
+            super.finished(result);
+            governor.jobs(); // may be asked here
+            doneAtFinish.add(dir.resolve("future").toFile().exists());
+          }
+        };
+    governor = open(LinuxGovernor.builder().listener(recorder));
+    StartedJob job = startReady(held("ready").jobId("heard"), "ready");
+    assertThat(recorder.events).containsExactly("started heard");
+    var told = job.onExit().thenRun(() -> dir.resolve("future").toFile().mkdir());
+    job.signal(Signal.TERM);
+    told.get(10, TimeUnit.SECONDS);
+    assertThat(recorder.events).containsExactly("started heard", "finished heard");
+    assertThat(doneAtFinish).containsExactly(false);
+
+    assertThatThrownBy(() -> governor.start(Workload.of("/no/such").jobId("failed")))
+        .isInstanceOf(StartFailedException.class);
+    assertThat(recorder.events)
+        .containsExactly("started heard", "finished heard", "startFailed failed");
+  }
+
+  @Test
+  void listener_thatThrows_harmsNobody() throws Exception {
+    AtomicInteger thrown = new AtomicInteger();
+    JobListener hostile =
+        new JobListener() {
+          @Override
+          public void started(JobStart start) {
+            thrown.incrementAndGet();
+            throw new IllegalStateException("hostile");
+          }
+
+          @Override
+          public void finished(JobResult result) {
+            thrown.incrementAndGet();
+            throw new StackOverflowError("hostile");
+          }
+
+          @Override
+          public void startFailed(JobResult result) {
+            thrown.incrementAndGet();
+            throw new AssertionError("hostile");
+          }
+        };
+    Recorder recorder = new Recorder();
+    governor = open(LinuxGovernor.builder().listener(hostile).listener(recorder));
+    assertThat(governor.run(sh("exit 5").jobId("calm")).exitStatus()).contains(new Exited(5));
+    assertThatThrownBy(() -> governor.start(Workload.of("/no/such").jobId("failed")))
+        .isInstanceOf(StartFailedException.class);
+    assertThat(recorder.events)
+        .containsExactly("started calm", "finished calm", "startFailed failed");
+    assertThat(thrown).hasValue(3);
+  }
+
+  @Test
+  void listener_thatBlocks_delaysItsResultOnly() throws Exception {
+    CountDownLatch release = new CountDownLatch(1);
+    JobListener blocking =
+        new JobListener() {
+          @Override
+          public void finished(JobResult result) {
+            if (result.jobId().startsWith("blocked")) {
+              try {
+                release.await(20, TimeUnit.SECONDS);
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+              }
+            }
+          }
+        };
+    governor = open(LinuxGovernor.builder().listener(blocking));
+    StartedJob blocked = governor.start(sh("exit 1").jobId("blocked"));
+    soon().until(() -> JobTree.state(blocked.pid()).isEmpty());
+    JobResult free = governor.start(sh("exit 2")).await(Duration.ofSeconds(5)).orElseThrow();
+    assertThat(free.exitStatus()).contains(new Exited(2));
+    assertThat(blocked.onExit()).isNotDone();
+    assertThat(blocked.await(Duration.ofSeconds(2))).isEmpty();
+    assertThat(tree.existing("blocked")).as("the group is gone all the same").isEmpty();
+
+    StartedJob going = startReady(held("ready"), "ready");
+    for (int i = 1; i < 8; i++) { // as many as there are threads, and more
+      governor.start(sh("exit 1").jobId("blocked-" + i));
+    }
+    going.signal(Signal.TERM);
+    soon().until(() -> !JobTree.alive(going.pid()));
+    release.countDown();
+    assertThat(going.await(Duration.ofSeconds(5))).isPresent();
+    assertThat(blocked.await(Duration.ofSeconds(5)).orElseThrow().exitStatus())
+        .contains(new Exited(1));
+  }
+
+  @Test
+  void logLine_ofAResult_isWrittenOnceAtInfo() throws Exception {
+    PrintStream stderr = System.err;
+    ByteArrayOutputStream captured = new ByteArrayOutputStream();
+    JobResult result;
+    try (PrintStream copy = new PrintStream(captured, true, StandardCharsets.UTF_8)) {
+      System.setErr(copy);
+      result = governor.run(sh("exit 0").limits(memory(64)).jobId("logged").intent("testing"));
+    } finally {
+      System.setErr(stderr);
+    }
+    List<String> lines =
+        captured.toString(StandardCharsets.UTF_8).lines().filter(l -> l.contains("JOB ")).toList();
+    assertThat(lines).hasSize(1);
+    assertThat(lines.get(0))
+        .contains("INFO io.ffrtmp.governance.jobs")
+        .endsWith(
+            "JOB logged | intent=testing | sla=COMPLIANT | reason=completed_within_limits"
+                + " | runtime=0s | exit=0 | pid="
+                + result.pid().orElseThrow());
+  }
+}

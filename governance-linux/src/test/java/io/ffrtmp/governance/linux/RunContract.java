@@ -1,0 +1,157 @@
+package io.ffrtmp.governance.linux;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.sun.jna.NativeLibrary;
+import io.ffrtmp.governance.Governor;
+import io.ffrtmp.governance.Job;
+import io.ffrtmp.governance.JobListener;
+import io.ffrtmp.governance.JobStart;
+import io.ffrtmp.governance.Limit;
+import io.ffrtmp.governance.LimitOutcome;
+import io.ffrtmp.governance.Limits;
+import io.ffrtmp.governance.Receipt;
+import io.ffrtmp.governance.StartedJob;
+import io.ffrtmp.governance.Workload;
+import io.ffrtmp.governance.linux.libc.Pidfd;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadLocalRandom;
+import org.awaitility.core.ConditionFactory;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * What the tests of run mode share: a governor with a directory name of its own, what it may cost
+ * to wait, and an end that leaves nothing. While a test runs, orphans come to this JVM, which kills
+ * and reaps them: there may be no init here that reaps.
+ */
+abstract class RunContract {
+  private static final int PR_SET_CHILD_SUBREAPER = 36; // sys/prctl.h
+  private static final Set<Long> LEADERS = ConcurrentHashMap.newKeySet();
+
+  /** A loop that uses all the CPU time it can get. */
+  static final String[] BUSY = {"sh", "-c", "while :; do :; done"};
+
+  /** The name of the directory that holds this test's jobs. */
+  final String name =
+      "ffrtmp-test-" + Long.toString(ThreadLocalRandom.current().nextLong(1L << 40), 36);
+
+  private final List<Governor> opened = new ArrayList<>();
+
+  JobTree tree;
+  Governor governor;
+
+  @TempDir Path dir;
+
+  @BeforeEach
+  final void open() throws IOException {
+    tree = new JobTree(name);
+    assumeTrue("root".equals(System.getProperty("user.name")), "needs root to make cgroups");
+    assumeTrue(!tree.mounts().isEmpty(), "needs a cgroup file system with controllers");
+    for (Path mount : tree.mounts()) {
+      boolean writable = !Files.getFileStore(mount).isReadOnly() && Files.isWritable(mount);
+      assumeTrue(writable, "needs a writable " + mount);
+    }
+    subreaper(true);
+    governor = open(LinuxGovernor.builder());
+  }
+
+  @AfterEach
+  final void leaveNothing() throws Exception {
+    if (opened.isEmpty()) {
+      return;
+    }
+    opened.forEach(Governor::close);
+    tree.remove(name);
+    await("leaders reaped by the watcher")
+        .atMost(Duration.ofSeconds(10))
+        .until(() -> JobTree.children().stream().noneMatch(LEADERS::contains));
+    for (long orphan : JobTree.children()) {
+      ProcessHandle.of(orphan).ifPresent(ProcessHandle::destroyForcibly);
+      Pidfd.reap((int) orphan);
+    }
+    subreaper(false);
+  }
+
+  private static void subreaper(boolean on) {
+    NativeLibrary.getProcess()
+        .getFunction("prctl")
+        .invokeInt(new Object[] {PR_SET_CHILD_SUBREAPER, on ? 1L : 0L, 0L, 0L, 0L});
+  }
+
+  /** Opens a governor with this test's name at the roots of the trees; closed at the end. */
+  final Governor open(LinuxGovernor.Builder builder) {
+    return openAt("/", builder);
+  }
+
+  /** The same beneath another cgroup. */
+  final Governor openAt(String base, LinuxGovernor.Builder builder) {
+    Governor made = builder.base(base).directoryName(name).listener(leaders()).open();
+    opened.add(made);
+    return made;
+  }
+
+  /** The watcher reaps leaders, so the test must not. */
+  static JobListener leaders() {
+    return new JobListener() {
+      @Override
+      public void started(JobStart start) {
+        LEADERS.add(start.pid().orElseThrow());
+      }
+    };
+  }
+
+  /** A workload of a shell text, in the test's directory. */
+  final Workload sh(String text) {
+    return Workload.of("sh", "-c", text).directory(dir);
+  }
+
+  /**
+   * A workload that ends only when it is told: exit 0 at SIGTERM. The file shows that it is ready.
+   */
+  final Workload held(String readyFile) {
+    return sh("trap 'exit 0' TERM; : > " + readyFile + "; while :; do sleep 0.02; done");
+  }
+
+  /** Starts a workload that makes this file, and waits for it. */
+  final StartedJob startReady(Workload workload, String readyFile) {
+    StartedJob job = governor.start(workload);
+    soon().until(() -> Files.exists(dir.resolve(readyFile)));
+    return job;
+  }
+
+  static ConditionFactory soon() {
+    return await().atMost(Duration.ofSeconds(10)).pollInterval(Duration.ofMillis(5));
+  }
+
+  /** Lets a job run so long; it must not end meanwhile. */
+  static void runFor(Job job, Duration time) throws InterruptedException {
+    assertThat(job.await(time)).as("the job goes on").isEmpty();
+  }
+
+  static LimitOutcome outcome(Receipt receipt, Limit limit) {
+    return receipt.limits().stream()
+        .filter(each -> each.limit() == limit)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  static Limits memory(long mebibytes) {
+    return Limits.NONE.memoryMaxBytes(mebibytes << 20);
+  }
+
+  /** No directory of this job in any tree, soon. */
+  final void assertNoGroupSoon(String id) {
+    soon().untilAsserted(() -> assertThat(tree.existing(id)).isEmpty());
+  }
+}

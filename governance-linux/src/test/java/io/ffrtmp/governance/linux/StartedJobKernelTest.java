@@ -1,0 +1,242 @@
+package io.ffrtmp.governance.linux;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.ffrtmp.governance.Ending.Detached;
+import io.ffrtmp.governance.ExitStatus.Exited;
+import io.ffrtmp.governance.ExitStatus.Signalled;
+import io.ffrtmp.governance.Job;
+import io.ffrtmp.governance.JobIdInUseException;
+import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.Mode;
+import io.ffrtmp.governance.Signal;
+import io.ffrtmp.governance.StartedJob;
+import io.ffrtmp.governance.Verdict;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** What a job that was started here can be asked, and told. */
+@Tag("kernel")
+class StartedJobKernelTest extends RunContract {
+
+  @Test
+  void facts_ofARunningJob_areTheKernels() throws Exception {
+    Instant before = Instant.now().truncatedTo(ChronoUnit.MICROS);
+    StartedJob job = startReady(held("ready").jobId("facts").intent("test"), "ready");
+    assertThat(job.id()).isEqualTo("facts");
+    assertThat(job.mode()).isEqualTo(Mode.RUN);
+    assertThat(job.intent()).contains("test");
+    assertThat(job.startTime()).isBetween(before, Instant.now());
+    assertThat(tree.members("memory", "facts")).contains(job.pid());
+    assertThat(governor.jobs()).extracting(Job::id).containsExactly("facts");
+
+    job.signal(Signal.TERM);
+    JobResult result = job.await();
+    assertThat(result.start().jobId()).isEqualTo("facts");
+    assertThat(result.pid()).hasValue(job.pid());
+    assertThat(result.start().intent()).contains("test");
+    assertThat(result.start().startTime()).isEqualTo(job.startTime());
+    assertThat(governor.jobs()).isEmpty();
+    assertThat(JobResult.fromJson(result.toJson())).isEqualTo(result);
+  }
+
+  @Test
+  void signal_term_reachesTheLeadersTrap() throws Exception {
+    StartedJob job =
+        startReady(
+            sh("trap 'echo got >> log; exit 7' TERM; : > ready; while :; do sleep 0.02; done"),
+            "ready");
+    assertThat(job.signal(Signal.TERM)).isTrue();
+    JobResult result = job.await();
+    assertThat(result.exitStatus()).contains(new Exited(7));
+    assertThat(dir.resolve("log")).hasContent("got");
+    assertThat(job.signal(Signal.TERM)).as("after the end").isFalse();
+    assertThat(job.kill()).as("after the end").isEmpty();
+  }
+
+  @Test
+  void signal_stopAndContinue_areTheLeadersAlone() throws Exception {
+    StartedJob job = startReady(held("ready"), "ready");
+    job.signal(Signal.STOP);
+    soon().until(() -> JobTree.state(job.pid()).orElseThrow() == 'T');
+    assertThat(governor.jobs()).hasSize(1);
+    job.signal(Signal.CONT);
+    soon().until(() -> JobTree.state(job.pid()).orElseThrow() != 'T');
+    job.signal(Signal.TERM);
+    assertThat(job.await().exitStatus()).contains(new Exited(0));
+  }
+
+  @Test
+  void kill_groupWithSessionsOfTheirOwn_endsEveryProcess() throws Exception {
+    String many =
+        "trap '' TERM HUP INT; sleep 600 & setsid sleep 600 & (setsid sh -c 'sleep 600 & wait' &);"
+            + " : > ready; wait";
+    StartedJob job = startReady(sh(many).jobId("many"), "ready");
+    soon().until(() -> tree.members("memory", "many").size() == 5);
+    List<Long> members = tree.members("memory", "many");
+
+    assertThat(job.kill()).isEmpty();
+    JobResult result = job.await();
+    assertThat(result.exitStatus()).contains(new Signalled(Signal.KILL, false));
+    soon().until(() -> members.stream().noneMatch(JobTree::alive));
+    assertNoGroupSoon("many");
+  }
+
+  @Test
+  void kill_processInASubgroupOfItsOwn_endsItToo() throws Exception {
+    StartedJob job =
+        startReady(
+            sh("g="
+                    + tree.group("memory", "sub")
+                    + "/x; mkdir $g; sleep 600 & echo $! > $g/cgroup.procs; : > ready; wait")
+                .jobId("sub"),
+            "ready");
+    List<Long> inner = JobTree.pids(tree.group("memory", "sub").resolve("x"));
+    assertThat(inner).hasSize(1);
+    assertThat(job.kill()).isEmpty();
+    job.await();
+    soon().until(() -> inner.stream().noneMatch(JobTree::alive));
+    assertNoGroupSoon("sub");
+  }
+
+  @Test
+  void kill_leaderMovedOutByOthers_endsItToo() throws Exception {
+    StartedJob job = startReady(held("ready").jobId("moved"), "ready");
+    String elsewhere = name + "-elsewhere";
+    tree.make(elsewhere);
+    try {
+      for (Path mount : tree.mounts()) {
+        JobTree.move(job.pid(), mount.resolve(elsewhere));
+      }
+      assertThat(job.kill()).isEmpty();
+      assertThat(job.await(Duration.ofSeconds(5)).orElseThrow().exitStatus())
+          .contains(new Signalled(Signal.KILL, false));
+    } finally {
+      tree.remove(elsewhere);
+    }
+  }
+
+  @Test
+  void kill_forkingWorkload_endsInBoundedTime() throws Exception {
+    StartedJob job =
+        startReady(
+            sh("for i in 1 2 3; do (while :; do sh -c : ; done) & done; : > ready; wait")
+                .jobId("forks"),
+            "ready");
+    runFor(job, Duration.ofMillis(100));
+    List<Long> alive = job.kill();
+    JobResult result = job.await();
+    assertThat(result.exitStatus()).contains(new Signalled(Signal.KILL, false));
+    if (alive.isEmpty()) { // what is left otherwise is told, and is the caller's to kill
+      assertNoGroupSoon("forks");
+    }
+  }
+
+  @Test
+  void detach_runningJob_freezesAResultAndTheWorkloadGoesOnInsideItsLimits() throws Exception {
+    StartedJob job = startReady(held("ready").limits(memory(64)).jobId("left"), "ready");
+    JobResult result = job.detach();
+    assertThat(result.ending()).isEqualTo(new Detached());
+    assertThat(result.workloadEnded()).isFalse();
+    assertThat(result.exitStatus()).isEmpty();
+    assertThat(result.verdict()).isEqualTo(Verdict.DETACHED_WORKLOAD_CONTINUES);
+    assertThat(job.detach()).as("again").isSameAs(result);
+    assertThat(job.await()).isSameAs(result);
+    assertThat(governor.jobs()).isEmpty();
+
+    assertThat(JobTree.alive(job.pid())).isTrue();
+    assertThat(tree.members("memory", "left")).contains(job.pid());
+    assertThat(tree.read("memory", "left", "memory.max", "memory.limit_in_bytes"))
+        .isEqualTo(Long.toString(64 << 20));
+    assertThat(job.signal(Signal.TERM)).as("a detached job").isFalse();
+    assertThat(job.kill()).as("a detached job").isEmpty();
+    assertThat(JobTree.alive(job.pid())).isTrue();
+    assertThatThrownBy(() -> governor.start(held("second").jobId("left")))
+        .isInstanceOf(JobIdInUseException.class);
+    assertThat(JobTree.alive(job.pid())).isTrue();
+
+    ProcessHandle.of(job.pid()).orElseThrow().destroy();
+    soon().untilAsserted(() -> assertThat(JobTree.state(job.pid())).as("reaped").isEmpty());
+    assertThat(job.await().ending()).as("frozen").isEqualTo(new Detached());
+  }
+
+  @Test
+  void detach_groupEmptiedLater_givesTheIdBack() throws Exception {
+    StartedJob job = startReady(held("ready").jobId("again"), "ready");
+    job.detach();
+    ProcessHandle.of(job.pid()).orElseThrow().destroy();
+    soon().untilAsserted(() -> assertThat(JobTree.state(job.pid())).isEmpty());
+    soon().until(() -> tree.members("memory", "again").isEmpty());
+    assertThat(governor.run(sh("exit 4").jobId("again")).exitStatus()).contains(new Exited(4));
+  }
+
+  @Test
+  void detach_racingWithTheEnd_givesOneResultToAll() throws Exception {
+    for (int i = 0; i < 100; i++) {
+      StartedJob job = governor.start(sh("exit 0").jobId("race-" + i));
+      CompletableFuture<JobResult> exit = job.onExit();
+      JobResult detached = job.detach();
+      assertThat(job.await()).isSameAs(detached);
+      assertThat(exit.join()).isSameAs(detached);
+    }
+    soon().untilAsserted(() -> assertThat(JobTree.children()).isEmpty());
+  }
+
+  @Test
+  void detach_afterTheEnd_isTheRealEnding() throws Exception {
+    StartedJob job = governor.start(sh("exit 9"));
+    job.await();
+    assertThat(job.detach().exitStatus()).contains(new Exited(9));
+  }
+
+  @Test
+  void close_runningJobs_detachesThemAllAndNothingStartsAfterwards() throws Exception {
+    StartedJob job = startReady(held("ready").jobId("closed"), "ready");
+    CompletableFuture<JobResult> exit = job.onExit();
+    governor.close();
+    governor.close();
+    assertThat(exit.join().verdict()).isEqualTo(Verdict.DETACHED_WORKLOAD_CONTINUES);
+    assertThat(job.await()).isSameAs(exit.join());
+    assertThat(JobTree.alive(job.pid())).isTrue();
+    assertThat(tree.members("memory", "closed")).contains(job.pid());
+    assertThat(governor.jobs()).isEmpty();
+    assertThatThrownBy(() -> governor.start(sh(": > ran")))
+        .isInstanceOf(IllegalStateException.class);
+    assertThat(dir.resolve("ran")).doesNotExist();
+
+    ProcessHandle.of(job.pid()).orElseThrow().destroy();
+    soon().untilAsserted(() -> assertThat(JobTree.state(job.pid())).as("reaped").isEmpty());
+  }
+
+  @Test
+  void close_twoHundredRunningJobs_isQuickAndEachHasItsResult() throws Exception {
+    List<StartedJob> jobs = new ArrayList<>();
+    for (int i = 0; i < 200; i++) {
+      jobs.add(governor.start(sh("exec sleep 600")));
+    }
+    long from = System.nanoTime();
+    governor.close();
+    assertThat(Duration.ofNanos(System.nanoTime() - from)).isLessThan(Duration.ofSeconds(3));
+    for (StartedJob job : jobs) {
+      assertThat(job.onExit().getNow(null).ending()).isEqualTo(new Detached());
+      assertThat(JobTree.alive(job.pid())).isTrue();
+    }
+  }
+
+  @Test
+  void close_interruptedThread_detachesAllTheSame() throws Exception {
+    StartedJob job = startReady(held("ready"), "ready");
+    Thread.currentThread().interrupt();
+    governor.close();
+    assertThat(Thread.interrupted()).as("the flag is kept").isTrue();
+    assertThat(job.await().ending()).isEqualTo(new Detached());
+  }
+}
