@@ -66,9 +66,10 @@ final class Conclude {
         disown(job);
         linger.removeWhenEmpty(job.group);
       }
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       LOG.error("job {} was not observed to its end", job.id(), e);
-      result = freeze(job, new Ended(new Unknown(Cause.OBSERVATION_BROKE)), Evidence.NONE);
+      Ending broken = new Ended(new Unknown(Cause.OBSERVATION_BROKE));
+      result = freeze(job, broken, job.receipt, ResourceUsage.UNKNOWN, Evidence.NONE);
     }
     finish(job, result);
   }
@@ -109,8 +110,11 @@ final class Conclude {
     if (job.group.exists() && ending instanceof Ended) {
       evidence = evidence.survivors(job.group.members().size());
     }
-    Receipt receipt = job.group.readBack(job.receipt);
-    ResourceUsage usage = job.group.usage();
+    return freeze(job, ending, job.group.readBack(job.receipt), job.group.usage(), evidence);
+  }
+
+  private static JobResult freeze(
+      GovernedJob job, Ending ending, Receipt receipt, ResourceUsage usage, Evidence evidence) {
     return JobResult.freeze(
         job.start, Instant.now(), since(job.startNanos), ending, receipt, usage, evidence);
   }
