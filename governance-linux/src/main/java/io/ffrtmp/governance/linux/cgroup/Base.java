@@ -22,7 +22,7 @@ public final class Base implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Base.class);
 
   /** How often others may come in between; what they do there takes microseconds. */
-  private static final int ATTEMPTS = 100;
+  private static final int ATTEMPTS = 1_000;
 
   private final CgroupFiles files;
   private final List<Site> sites;
@@ -114,7 +114,7 @@ public final class Base implements AutoCloseable {
   /** No group, as none could be made: each limit is refused for that reason. */
   public JobGroup none(ErrnoException e) {
     Map<String, Refusal> reasons = new HashMap<>();
-    missing.keySet().forEach(each -> reasons.put(each, Refusal.of(e, homes.get(0).directory())));
+    missing.keySet().forEach(each -> reasons.put(each, Refusal.of(e, home(), each)));
     return new JobGroup(files, List.of(), controllers, reasons);
   }
 
@@ -262,7 +262,7 @@ public final class Base implements AutoCloseable {
       leaf = Optional.of(own.file(leafName));
       return Optional.of(Capability.of("leaf", State.YES, "moved into " + own.file(leafName)));
     } catch (ErrnoException e) {
-      String cure = Refusal.of(e, own.directory()).cure();
+      String cure = Refusal.of(e, own.directory(), leafName).cure();
       return Optional.of(Capability.of("leaf", State.NO, e.getMessage()).cure(cure));
     }
   }
@@ -296,17 +296,18 @@ public final class Base implements AutoCloseable {
 
   /** What can be limited here and where; what can't, and why. */
   public List<Capability> capabilities() {
-    List<Capability> all = new ArrayList<>();
     List<String> where = new ArrayList<>();
     sites.forEach(each -> where.add(each.group().directory() + " (" + each.why() + ")"));
+    String bases = where.isEmpty() ? "none" : String.join(", ", where);
     boolean delegated = sites.stream().anyMatch(Site::ours);
-    all.add(told("base", !sites.isEmpty(), String.join(", ", where), Refusal.DELEGATE));
-    all.add(told("delegation", delegated, "", Refusal.DELEGATE));
+    boolean pressure = bornInside() && Libc.access("/proc/pressure/cpu", Libc.R_OK) == 0;
+    List<Capability> all = new ArrayList<>();
+    all.add(told("base", !sites.isEmpty(), bases, Refusal.DELEGATE));
+    all.add(told("delegation", delegated, bases, Refusal.DELEGATE));
     for (Control each : Control.values()) {
       all.add(capability(each));
     }
-    boolean pressure = bornInside() && Libc.access("/proc/pressure/cpu", Libc.R_OK) == 0;
-    all.add(told("pressure", pressure, "", "boot with psi=1 systemd.unified_cgroup_hierarchy=1"));
+    all.add(told("pressure", pressure, "of each job", "boot with cgroup v2 and psi=1"));
     return all;
   }
 
@@ -331,8 +332,7 @@ public final class Base implements AutoCloseable {
   }
 
   private static Capability told(String name, boolean there, String detail, String cure) {
-    return there
-        ? Capability.of(name, State.YES, detail)
-        : Capability.of(name, State.NO, detail.isEmpty() ? "none" : detail).cure(cure);
+    Capability told = Capability.of(name, there ? State.YES : State.NO, detail);
+    return there ? told : told.cure(cure);
   }
 }

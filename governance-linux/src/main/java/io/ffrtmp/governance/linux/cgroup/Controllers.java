@@ -41,7 +41,7 @@ final class Controllers {
             enabled.add(level + " " + name);
           }
         } catch (ErrnoException e) {
-          refusals.putIfAbsent(name, Refusal.of(e, file));
+          refusals.putIfAbsent(name, Refusal.of(e, file, name));
         }
       }
     }

@@ -89,7 +89,9 @@ record Counters(CgroupFiles files, Group group) {
         sum(text, source.line).ifPresent(n -> found.put(source.counter, nanos ? n / 1000 : n));
       }
     }
-    if (!group.unified() && group.holds("cpuacct")) {
+    boolean sampled = !group.unified() && group.holds("cpuacct");
+    Set<Counter> parts = Set.of(Counter.CPU_USER_USEC, Counter.CPU_SYSTEM_USEC);
+    if (sampled && found.keySet().containsAll(parts)) {
       number(text("cpuacct.usage").strip()).ifPresent(total -> scale(found, total / 1000));
     }
   }

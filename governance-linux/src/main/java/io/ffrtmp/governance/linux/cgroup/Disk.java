@@ -13,6 +13,7 @@ import java.util.stream.Stream;
 
 /** The whole disk behind a path: only whole disks have an {@code io.max}. */
 final class Disk {
+  private static final String LIST = "name a whole disk, see lsblk -d -o NAME,MAJ:MIN";
   private static final int FILE_TYPE = 0170000; // inode(7)
   private static final int BLOCK_DEVICE = 0060000;
 
@@ -24,6 +25,16 @@ final class Disk {
       return target.startsWith("/") ? behind(Path.of(target), 8) : target;
     } catch (IOException | IllegalArgumentException e) {
       throw new ErrnoException(Errno.ENODEV, "find the disk of " + target);
+    }
+  }
+
+  /** What to ask for instead of a target that has no limit of its own. */
+  static String cure(String target) {
+    try {
+      String disk = whole(target, 8);
+      return disk.equals(target) ? LIST : "ask for its disk, " + disk;
+    } catch (IOException | IllegalArgumentException e) {
+      return LIST;
     }
   }
 

@@ -65,26 +65,24 @@ public final class JobGroup {
     return outcomes;
   }
 
-  private LimitOutcome apply(Control control, Object asked) {
+  private LimitOutcome apply(Control control, Object value) {
+    String asked = value.toString();
+    Refusal refusal = Objects.requireNonNull(missing.get(control.controller));
     Optional<Group> group = holding(control);
-    if (group.isEmpty()) {
-      return Objects.requireNonNull(missing.get(control.controller))
-          .outcome(control.limit, asked.toString());
-    }
-    for (boolean again = true; ; again = false) {
+    for (int attempt = 0; group.isPresent() && attempt < 2; attempt++) {
       try {
-        return control.apply(files, group.get(), asked.toString());
+        return control.apply(files, group.get(), asked);
       } catch (ErrnoException e) {
-        boolean absent = e.errno() == Errno.ENOENT;
-        if (absent && again) {
-          controllers.enable(); // another governor may be about to, in a home that it just made
-          continue;
+        String file = group.get().file(control.file(group.get().unified()));
+        refusal = Refusal.of(e, file, asked);
+        if (e.errno() != Errno.ENOENT) {
+          break;
         }
-        Refusal refusal = Refusal.of(e, group.get().file(control.file(group.get().unified())));
-        return (absent ? controllers.refusal(control.controller).orElse(refusal) : refusal)
-            .outcome(control.limit, asked.toString());
+        controllers.enable(); // another governor may have made its home and not come to that yet
+        refusal = controllers.refusal(control.controller).orElse(refusal);
       }
     }
+    return refusal.outcome(control.limit, asked);
   }
 
   /** At the end: a limit in force that reads otherwise now is lost. */

@@ -20,7 +20,7 @@ record Refusal(Status status, String file, String errno, String cure) {
       "systemctl edit UNIT (or user@.service), [Service] Delegate=cpu memory io";
 
   /** The kernel's refusal of a write. */
-  static Refusal of(ErrnoException e, String file) {
+  static Refusal of(ErrnoException e, String file, String asked) {
     boolean enabling = file.endsWith("/cgroup.subtree_control");
     String cure =
         switch (e.errno()) {
@@ -28,7 +28,7 @@ record Refusal(Status status, String file, String errno, String cure) {
           case Errno.EROFS -> "mount the cgroup file system with mount -o remount,rw";
           case Errno.EBUSY -> enabling ? LEAF : "ask for more than the group uses now";
           case Errno.ENOENT -> enabling ? HAND_DOWN : "boot a kernel that has this file";
-          case Errno.ENODEV -> "name a whole disk, see lsblk -d -o NAME,MAJ:MIN";
+          case Errno.ENODEV -> Disk.cure(asked.split(" ")[0]);
           case Errno.EOPNOTSUPP -> "use a base whose cgroup.type is domain";
           default -> "ask for a value that the kernel takes in this file";
         };

@@ -161,6 +161,22 @@ class CountersTest {
   }
 
   @Test
+  void old_exactTotal_scalesItsSampledParts() {
+    Group group = group(false, "cpuacct");
+    Map<String, String> texts =
+        Map.of(
+            "cpuacct.usage", "9000000\n",
+            "cpuacct.usage_user", "4000000\n",
+            "cpuacct.usage_sys", "2000000\n");
+    assertThat(usage(group, texts).counters())
+        .containsOnly(
+            Map.entry(Counter.CPU_USER_USEC, 6000L), Map.entry(Counter.CPU_SYSTEM_USEC, 3000L));
+    assertThat(usage(group, Map.of("cpuacct.usage", "9000000\n")).counters())
+        .as("its parts are unknown")
+        .isEmpty();
+  }
+
+  @Test
   void old_noDeviceIsThrottled_ioIsUnknown() {
     Map<String, String> texts = Map.of("blkio.throttle.io_service_bytes_recursive", "Total 0\n");
     assertThat(usage(group(false, "io"), texts).counters()).isEmpty();

@@ -2,10 +2,14 @@ package io.ffrtmp.governance.linux.cgroup;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.ffrtmp.governance.linux.libc.ErrnoException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -39,6 +43,20 @@ class DiskTest {
     assertThat(Disk.source(Path.of("/tmp/file"), MOUNTS)).isEqualTo("tmpfs");
     assertThat(Disk.source(Path.of("/srvx"), MOUNTS)).isEqualTo("/dev/vda");
     assertThat(Disk.source(Path.of("/x"), List.of())).isEmpty();
+  }
+
+  @Test
+  void cure_ofAPartition_namesItsDisk() throws Exception {
+    assertThat(Disk.cure("4000:77")).contains("lsblk");
+    assertThat(Disk.cure("/proc")).contains("lsblk");
+    try (Stream<Path> all = Files.list(Path.of("/sys/class/block"))) {
+      Optional<Path> partition =
+          all.filter(each -> Files.exists(each.resolve("partition"))).findFirst();
+      assumeTrue(partition.isPresent(), "no partition here");
+      Path device = partition.get().toRealPath();
+      String disk = Files.readString(device.resolveSibling("dev")).strip();
+      assertThat(Disk.cure(Files.readString(device.resolve("dev")).strip())).endsWith(" " + disk);
+    }
   }
 
   @Test

@@ -75,11 +75,11 @@ class UnifiedKernelTest {
   @Test
   void apply_processesInTheBase_isUnsupportedWithTheCure() throws Exception {
     JobGroup outer = host.create("outer");
-    Process sleeper = host.start("sleep 1000");
+    Process sleeper = host.start("exec sleep 1000");
     outer.place((int) sleeper.pid());
     JobGroup job = beneath(outer).create("job", CgroupHost.mark("job"));
     List<LimitOutcome> outcomes = job.apply(LIMITS);
-    Process other = host.start("sleep 1000");
+    Process other = host.start("exec sleep 1000");
     job.place((int) other.pid()); // that must be possible all the same
     host.end(other);
 
