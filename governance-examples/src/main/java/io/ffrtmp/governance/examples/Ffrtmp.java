@@ -38,7 +38,7 @@ public final class Ffrtmp {
     try {
       arguments = RawArguments.read(args);
     } catch (IllegalArgumentException e) {
-      say(err, e.getMessage());
+      say(err, String.valueOf(e.getMessage()));
       System.exit(USAGE);
       return;
     }
@@ -61,7 +61,7 @@ public final class Ffrtmp {
 
   private static int wrongUsage(ParameterException wrong, String[] args) {
     CommandLine command = wrong.getCommandLine();
-    say(command.getErr(), wrong.getMessage());
+    say(command.getErr(), String.valueOf(wrong.getMessage()));
     say(command.getErr(), "see " + command.getCommandSpec().qualifiedName() + " --help");
     return USAGE;
   }

@@ -64,7 +64,7 @@ final class Foreground {
       tell(result);
       return result.ending() instanceof Detached ? detached(job) : status(result);
     } catch (StartFailedException e) {
-      Ffrtmp.say(err, e.getMessage());
+      Ffrtmp.say(err, String.valueOf(e.getMessage()));
       tell(e.result());
       return status(e.result());
     } finally {

@@ -124,7 +124,7 @@ final class RunCommand implements Callable<Integer> {
 
   private Workload workload() {
     Workload workload =
-        Workload.of(command)
+        launchersLocaleUndone(Workload.of(command))
             .limits(limits())
             .limitsRequired(limitsRequired)
             .stdout(output(stdout))
@@ -141,6 +141,20 @@ final class RunCommand implements Callable<Integer> {
       workload = workload.environment(pair.substring(0, equals), pair.substring(equals + 1));
     }
     return workload;
+  }
+
+  /**
+   * The launcher set LC_ALL for this JVM's sake, and tells what was there: nothing, or = and a
+   * value.
+   */
+  private static Workload launchersLocaleUndone(Workload workload) {
+    @Nullable String before = System.getProperty("ffrtmp.lc_all");
+    if (before == null) {
+      return workload; // not started by the launcher
+    }
+    return before.isEmpty()
+        ? workload.environmentWithout("LC_ALL")
+        : workload.environment("LC_ALL", before.substring(1));
   }
 
   /** Appending, because what a file held can't be brought back. */

@@ -73,8 +73,8 @@ class ArgumentsIT {
     Outcome outcome =
         script(
             locale,
-            "run --workdir ./é --stdin é/🎬 --stdout é/o --stderr é/e --result é/r --env ü=ß --"
-                + " sh -c 'cat; pwd >&2; env | grep ß >&2'");
+            "run --workdir ./é --stdin é/🎬 --stdout é/o --stderr é/e --result é/r --env K=ß --"
+                + " sh -c 'cat; pwd >&2; env >&2'");
     assertThat(outcome.status()).as("no such directory yet").isEqualTo(125);
 
     script(locale, "run -- mkdir é");
@@ -82,14 +82,14 @@ class ArgumentsIT {
     outcome =
         script(
             locale,
-            "run --workdir ./é --stdin é/🎬 --stdout é/o --stderr é/e --result é/r --env ü=ß --"
+            "run --workdir ./é --stdin é/🎬 --stdout é/o --stderr é/e --result é/r --env K=ß --"
                 + " sh -c 'cat; pwd >&2; env >&2'");
 
     assertThat(outcome.status()).as(outcome.err()).isZero();
     assertThat(script(locale, "run -- cat é/o").out()).isEqualTo("input\n");
     assertThat(script(locale, "run -- head -n 1 é/e").out())
         .isEqualTo(scratch.toRealPath() + "/é\n");
-    assertThat(script(locale, "run -- grep ß é/e").out()).isEqualTo("ü=ß\n");
+    assertThat(script(locale, "run -- grep ß é/e").out()).isEqualTo("K=ß\n");
     assertThat(script(locale, "run -- cat é/r").out()).startsWith("{\"job_id\"");
   }
 
@@ -134,6 +134,7 @@ class ArgumentsIT {
     builder.environment().clear();
     builder.environment().put("PATH", System.getenv("PATH"));
     builder.environment().put("KEPT", "old");
+    builder.environment().put("LC_ALL", "POSIX");
     builder.environment().put("jar", "mine");
     Outcome outcome = Cli.await(scratch, builder);
 
@@ -142,8 +143,19 @@ class ArgumentsIT {
             "PATH=" + System.getenv("PATH"),
             "JAVA_HOME=" + System.getProperty("java.home"),
             "KEPT=new",
+            "LC_ALL=POSIX",
             "jar=mine",
             "ADDED=a=b\nc");
+  }
+
+  @Test
+  void environment_withNothingInIt_hasNothingAdded() throws Exception {
+    ProcessBuilder builder =
+        new ProcessBuilder(Cli.LAUNCHER.toString(), "run", "/usr/bin/env", "-0");
+    builder.environment().clear();
+    Outcome outcome = Cli.await(scratch, builder);
+
+    assertThat(outcome.out()).isEqualTo("JAVA_HOME=" + System.getProperty("java.home") + "\0");
   }
 
   @Test

@@ -17,6 +17,7 @@ import io.ffrtmp.governance.StartFailure;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Pidfd;
 import io.ffrtmp.governance.linux.observe.ExitReader;
+import io.ffrtmp.governance.linux.process.ProcStat;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -54,28 +55,43 @@ final class Conclude {
     tell(listener -> listener.started(start));
   }
 
-  /**
-   * The leader has ended. The group is read while the zombie still holds it, then the zombie
-   * reaped.
-   */
+  /** The leader has ended. The group is read while the zombie holds it, then that is reaped. */
   void ended(GovernedJob job) {
-    Evidence evidence = job.group.movedOut((int) job.pid()) ? Evidence.NONE.moved() : Evidence.NONE;
-    ExitStatus status =
-        job.pidfd.map(ExitReader::reap).orElse(new Unknown(Cause.OBSERVATION_BROKE));
-    job.pidfd.ifPresent(Pidfd::close);
-    JobResult result = freeze(job, new Ended(status), evidence);
-    if (!job.group.remove()) {
-      disown(job);
-      linger.removeWhenEmpty(job.group);
+    JobResult result;
+    try {
+      Evidence evidence = whereabouts(job);
+      result = freeze(job, new Ended(status(job)), evidence);
+      linger.sweep();
+      if (!job.group.remove()) {
+        disown(job);
+        linger.removeWhenEmpty(job.group);
+      }
+    } catch (RuntimeException | Error e) {
+      LOG.error("job {} was not observed to its end", job.id(), e);
+      Ending broken = new Ended(new Unknown(Cause.OBSERVATION_BROKE));
+      result = freeze(job, broken, job.receipt, ResourceUsage.UNKNOWN, Evidence.NONE);
     }
     finish(job, result);
   }
 
+  private static ExitStatus status(GovernedJob job) {
+    boolean gone = job.pidfd.isEmpty() && ProcStat.read(job.pid()).isEmpty();
+    Unknown lost = new Unknown(gone ? Cause.AUTO_REAPED : Cause.OBSERVATION_BROKE);
+    ExitStatus status = job.pidfd.filter(Pidfd::ended).map(ExitReader::reap).orElse(lost);
+    job.pidfd.ifPresent(Pidfd::close);
+    return status;
+  }
+
   /** We stop watching; limits are read back, the mark loses its owner, the group stays. */
   void detached(GovernedJob job) {
-    boolean moved = job.group.movedOut((int) job.pid());
+    Evidence evidence = whereabouts(job);
     disown(job);
-    finish(job, freeze(job, new Detached(), moved ? Evidence.NONE.moved() : Evidence.NONE));
+    finish(job, freeze(job, new Detached(), evidence));
+  }
+
+  private static Evidence whereabouts(GovernedJob job) {
+    boolean moved = job.group.exists() && job.group.movedOut((int) job.pid());
+    return moved ? Evidence.NONE.moved() : Evidence.NONE;
   }
 
   /**
@@ -94,8 +110,11 @@ final class Conclude {
     if (job.group.exists() && ending instanceof Ended) {
       evidence = evidence.survivors(job.group.members().size());
     }
-    Receipt receipt = job.group.readBack(job.receipt);
-    ResourceUsage usage = job.group.usage();
+    return freeze(job, ending, job.group.readBack(job.receipt), job.group.usage(), evidence);
+  }
+
+  private static JobResult freeze(
+      GovernedJob job, Ending ending, Receipt receipt, ResourceUsage usage, Evidence evidence) {
     return JobResult.freeze(
         job.start, Instant.now(), since(job.startNanos), ending, receipt, usage, evidence);
   }

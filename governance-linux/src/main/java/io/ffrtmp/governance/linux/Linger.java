@@ -1,5 +1,6 @@
 package io.ffrtmp.governance.linux;
 
+import io.ffrtmp.governance.linux.cgroup.Base;
 import io.ffrtmp.governance.linux.cgroup.JobGroup;
 import io.ffrtmp.governance.linux.libc.Epoll;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
@@ -7,82 +8,90 @@ import io.ffrtmp.governance.linux.libc.Libc;
 import io.ffrtmp.governance.linux.libc.Pidfd;
 import io.ffrtmp.governance.linux.observe.Watcher;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.OptionalInt;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Groups that outlive their job because processes are left in them. Each is removed when it
- * empties, which the kernel tells: by {@code cgroup.events} on v2, by the members' pidfds on v1. A
- * group that can't be watched is left to the next {@code open()}.
+ * empties, which the kernel tells: by {@code cgroup.events} on v2, by the members' pidfds on v1.
+ * What can't be watched is tried again when another job ends, at close, and by the next {@code
+ * open()}.
  */
 final class Linger {
   private static final Logger LOG = LoggerFactory.getLogger(Linger.class);
 
   private final Watcher watcher;
+  private final Base base;
+  private final Queue<JobGroup> leftovers = new ConcurrentLinkedQueue<>();
 
-  Linger(Watcher watcher) {
+  Linger(Watcher watcher, Base base) {
     this.watcher = watcher;
+    this.base = base;
   }
 
+  /** Tries once more what was empty and could not be removed: v1 lags behind the last exit. */
+  void sweep() {
+    leftovers.removeIf(base::discard);
+  }
+
+  /** Removes a group that nobody owns any more, now or once it is empty. */
   void removeWhenEmpty(JobGroup group) {
     try {
+      if (base.discard(group)) {
+        return;
+      }
       OptionalInt events = group.openEvents();
-      if (events.isPresent()) {
-        watchEvents(group, events.getAsInt());
-      } else {
-        watchMembers(group);
+      if (!(events.isPresent() ? watchEvents(group, events.getAsInt()) : watchMembers(group))) {
+        leftovers.add(group);
       }
     } catch (ErrnoException e) {
-      LOG.debug("{} is left as it is: {}", group, e.getMessage());
+      LOG.debug("{} can't be watched", group, e);
+      leftovers.add(group);
     }
   }
 
   /** Reading arms the notice: EPOLLPRI tells of a change since the last read (fs/kernfs/file.c). */
-  private void watchEvents(JobGroup group, int events) throws ErrnoException {
+  private boolean watchEvents(JobGroup group, int events) throws ErrnoException {
+    boolean watched = false;
     try {
       String now = new String(Libc.readAll(events), StandardCharsets.US_ASCII);
       if (!now.contains("populated 0")) {
-        watcher.watch(events, Epoll.EPOLLPRI, () -> again(group, events));
-        return;
+        watcher.watch(events, Epoll.EPOLLPRI, () -> changed(group, events));
+        watched = true;
       }
-    } catch (ErrnoException e) {
-      Libc.close(events);
-      throw e;
-    }
-    Libc.close(events);
-    group.remove();
-  }
-
-  private void again(JobGroup group, int events) {
-    Libc.close(events);
-    if (!group.remove()) {
-      removeWhenEmpty(group);
+      return watched;
+    } finally {
+      if (!watched) {
+        Libc.close(events);
+      }
     }
   }
 
-  private void watchMembers(JobGroup group) throws ErrnoException {
-    List<Pidfd> members = new ArrayList<>();
+  private void changed(JobGroup group, int events) {
+    Libc.close(events);
+    removeWhenEmpty(group);
+  }
+
+  /** Watches one member; when it ends, the next that is left. */
+  private boolean watchMembers(JobGroup group) throws ErrnoException {
     for (int pid : group.members()) {
+      Pidfd member = Pidfd.open(pid);
       try {
-        members.add(Pidfd.open(pid));
-      } catch (ErrnoException gone) {
-        LOG.debug("{}", gone.getMessage());
+        watcher.watch(member.fd(), Epoll.EPOLLIN, () -> ended(group, member));
+        return true;
+      } catch (ErrnoException e) {
+        member.close();
+        throw e;
       }
     }
-    AtomicInteger left = new AtomicInteger(members.size());
-    for (Pidfd member : members) {
-      Runnable ended =
-          () -> {
-            member.close();
-            if (left.decrementAndGet() == 0 && !group.remove() && !group.members().isEmpty()) {
-              removeWhenEmpty(group);
-            }
-          };
-      watcher.watch(member.fd(), Epoll.EPOLLIN, ended);
-    }
+    return false;
+  }
+
+  private void ended(JobGroup group, Pidfd member) {
+    member.close();
+    removeWhenEmpty(group);
   }
 }

@@ -13,7 +13,6 @@ import io.ffrtmp.governance.Mode;
 import io.ffrtmp.governance.Receipt;
 import io.ffrtmp.governance.StartFailedException;
 import io.ffrtmp.governance.StartFailure;
-import io.ffrtmp.governance.StartFailure.Step;
 import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.Workload;
 import io.ffrtmp.governance.linux.cgroup.Base;
@@ -47,6 +46,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The governor for Linux, opened by {@link #builder()}.
@@ -58,12 +59,14 @@ import org.jspecify.annotations.Nullable;
  * <p>Thread-safe, and fit for virtual threads.
  */
 public final class LinuxGovernor implements Governor {
+  private static final Logger LOG = LoggerFactory.getLogger(LinuxGovernor.class);
   private static final int RESULT_THREADS = 4;
 
   private final Base base;
   private final Spawner spawner = new Spawner();
   private final Watcher watcher;
   private final ExecutorService results = resultThreads();
+  private final Linger linger;
   private final Conclude conclude;
   private final AtomicBoolean canBeBorn;
   private final String nonce = random();
@@ -78,7 +81,8 @@ public final class LinuxGovernor implements Governor {
         Base.find(
             builder.files, hierarchies, Optional.ofNullable(builder.base), builder.directoryName);
     watcher = new Watcher("governance-watcher");
-    conclude = new Conclude(List.copyOf(builder.listeners), this::unregister, new Linger(watcher));
+    linger = new Linger(watcher, base);
+    conclude = new Conclude(List.copyOf(builder.listeners), this::unregister, linger);
     if (builder.becomeLeaf) {
       base.becomeLeaf(Builder.LEAF);
     }
@@ -131,29 +135,38 @@ public final class LinuxGovernor implements Governor {
   private StartedJob start(Workload workload, String id) {
     Instant time = Instant.now();
     long nanos = System.nanoTime();
-    JobStart facts = JobStart.of(id, OptionalLong.empty(), Mode.RUN, workload.intent(), time);
     Mark mark = Mark.of(id, Mode.RUN, workload.intent(), workload.limits(), nonce);
     @Nullable JobGroup group = null;
     @Nullable Start start = null;
     try {
       Spawner.Prepared prepared = spawner.prepare(workload);
-      group = base.create(id, mark);
+      group = group(id, mark);
       start = new Start(workload, group, mark, canBeBorn);
       Spawned spawned = start.spawn(prepared);
-      facts = JobStart.of(id, OptionalLong.of(spawned.pid()), Mode.RUN, workload.intent(), time);
+      OptionalLong pid = OptionalLong.of(spawned.pid());
+      JobStart facts = JobStart.of(id, pid, Mode.RUN, workload.intent(), time);
       LinuxStartedJob job = new LinuxStartedJob(facts, nanos, group, start, spawned, conclude);
       watch(job);
       return job;
     } catch (IdInUseException e) {
       throw new JobIdInUseException(e.getMessage());
-    } catch (ErrnoException e) {
-      throw failed(facts, nanos, Start.platform(Step.GROUP, e).failure(), Receipt.EMPTY);
     } catch (SpawnException e) {
       if (group != null) {
         group.remove();
       }
+      JobStart facts = JobStart.of(id, OptionalLong.empty(), Mode.RUN, workload.intent(), time);
       Receipt receipt = start == null ? Receipt.EMPTY : start.receipt();
       throw failed(facts, nanos, e.failure(), receipt);
+    }
+  }
+
+  /** A job that can't have a group runs all the same: its limits' outcomes tell why. */
+  private JobGroup group(String id, Mark mark) throws IdInUseException {
+    try {
+      return base.create(id, mark);
+    } catch (ErrnoException e) {
+      LOG.warn("job {} has no group", id, e);
+      return base.none(e);
     }
   }
 
@@ -166,16 +179,24 @@ public final class LinuxGovernor implements Governor {
   private void watch(LinuxStartedJob job) {
     jobs.put(job.id(), job);
     conclude.started(job.start);
-    Runnable conclusion = () -> results.execute(() -> conclude.ended(job));
+    Runnable conclusion = () -> concludeOnPool(job);
     try {
       if (job.pidfd.isPresent()) {
         watcher.watch(job.pidfd.get().fd(), Epoll.EPOLLIN, () -> ended(job, conclusion));
         return;
       }
-    } catch (ErrnoException noRoomInTheKernel) {
-      // It runs, governed, and can't be watched: the result says that the observation was lost.
+    } catch (ErrnoException e) {
+      LOG.warn("job {} runs, governed, but can't be watched", job.id(), e);
     }
     ended(job, conclusion);
+  }
+
+  private void concludeOnPool(GovernedJob job) {
+    try {
+      results.execute(() -> conclude.ended(job));
+    } catch (OutOfMemoryError noThreadToBeHad) { // RLIMIT_NPROC, pids.max: then on this one
+      conclude.ended(job);
+    }
   }
 
   /** Reaps silently what was detached before it ended. */
@@ -220,6 +241,7 @@ public final class LinuxGovernor implements Governor {
       opened.writeLock().unlock();
     }
     jobs.values().forEach(GovernedJob::detach);
+    linger.sweep();
     watcher.close();
     base.close();
   }

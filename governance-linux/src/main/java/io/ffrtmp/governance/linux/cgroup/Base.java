@@ -9,11 +9,8 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,9 +29,6 @@ public final class Base implements AutoCloseable {
   private final List<Group> homes;
   private final Controllers controllers;
   private final Map<String, Refusal> missing = new HashMap<>();
-
-  /** The flock's order among our own threads, so that none of them starves. */
-  private final ReadWriteLock order = new ReentrantReadWriteLock(true);
 
   private volatile boolean prepared;
   private volatile Optional<String> leaf = Optional.empty();
@@ -80,6 +74,11 @@ public final class Base implements AutoCloseable {
     return sites.isEmpty() || sites.stream().anyMatch(Site::aroundOrBeneathUs);
   }
 
+  /** The directory that is locked. */
+  private String home() {
+    return homes.get(0).directory();
+  }
+
   private JobGroup group(String id, int from, int to) {
     List<Group> groups = homes.subList(from, to).stream().map(home -> home.child(id)).toList();
     return new JobGroup(files, groups, controllers, missing);
@@ -96,14 +95,10 @@ public final class Base implements AutoCloseable {
    * @throws ErrnoException if a directory can't be made; nothing is left of it then
    */
   public JobGroup create(String jobId, Mark mark) throws ErrnoException, IdInUseException {
-    for (int attempt = 1; !homes.isEmpty(); attempt++) {
+    boolean made = homes.isEmpty();
+    for (int attempt = 1; !made; attempt++) {
       try {
-        prepare();
-        if (claim(jobId, mark.encode())) {
-          makeOthers(jobId);
-          break;
-        }
-        reclaim(jobId);
+        made = prepared ? make(jobId, mark) : prepareAndMake(jobId, mark);
       } catch (ErrnoException e) {
         prepared = false;
         boolean others = e.errno() == Errno.ENOENT || e.errno() == Errno.EAGAIN; // close(), lock()
@@ -116,14 +111,35 @@ public final class Base implements AutoCloseable {
     return group(jobId);
   }
 
-  private void prepare() throws ErrnoException {
-    if (!prepared) {
-      for (Group home : homes) {
-        make(home.directory());
-      }
+  /** No group, as none could be made: each limit is refused for that reason. */
+  public JobGroup none(ErrnoException e) {
+    Map<String, Refusal> reasons = new HashMap<>();
+    missing.keySet().forEach(each -> reasons.put(each, Refusal.of(e, homes.get(0).directory())));
+    return new JobGroup(files, List.of(), controllers, reasons);
+  }
+
+  /** Hands controllers down once a job is there: then no other governor removes the home. */
+  private boolean prepareAndMake(String id, Mark mark) throws ErrnoException, IdInUseException {
+    for (Group home : homes) {
+      make(home.directory());
+    }
+    boolean made = make(id, mark);
+    if (made) {
       controllers.enable();
       prepared = true;
     }
+    return made;
+  }
+
+  /** False if the id was taken by a leftover, which is gone now. */
+  private boolean make(String id, Mark mark) throws ErrnoException, IdInUseException {
+    boolean made = claim(id, mark.encode());
+    if (made) {
+      makeOthers(id);
+    } else {
+      reclaim(id);
+    }
+    return made;
   }
 
   private boolean make(String directory) throws ErrnoException {
@@ -132,15 +148,12 @@ public final class Base implements AutoCloseable {
 
   /** Makes and marks the primary, before anybody may look whose it is; false if it exists. */
   private boolean claim(String id, byte[] mark) throws ErrnoException {
-    order.readLock().lock();
-    try (CgroupFiles.Lock home = files.lock(homes.get(0).directory(), false)) {
+    try (CgroupFiles.Lock home = files.lock(home(), false)) {
       boolean made = Call.unless(Errno.EEXIST, () -> home.mkdir(id));
       if (made) {
         markOrUndo(homes.get(0).file(id), mark);
       }
       return made;
-    } finally {
-      order.readLock().unlock();
     }
   }
 
@@ -176,52 +189,56 @@ public final class Base implements AutoCloseable {
   @SuppressWarnings("try") // the lock is held, not used
   private void reclaim(String id) throws ErrnoException, IdInUseException {
     String primary = homes.get(0).file(id);
-    order.writeLock().lock();
-    try (CgroupFiles.Lock home = files.lock(homes.get(0).directory(), true)) {
-      Optional<byte[]> bytes = mark(primary);
-      Optional<ProcessKey> owner = bytes.flatMap(Mark::parse).flatMap(Mark::owner);
+    try (CgroupFiles.Lock home = files.lock(home(), true)) {
+      Optional<byte[]> bytes = files.mark(primary);
+      Optional<ProcessKey> owner = liveOwner(bytes);
       if (bytes.isPresent() && bytes.flatMap(Mark::parse).isEmpty()) {
         throw new IdInUseException(id, primary, "its mark is none that we know");
       }
-      if (owner.isPresent() && owner.get().alive()) {
+      if (owner.isPresent()) {
         throw new IdInUseException(id, primary, "process " + owner.get().pid() + " governs it");
       }
       if (!group(id).remove()) {
         throw new IdInUseException(id, primary, "processes live in it");
       }
-    } finally {
-      order.writeLock().unlock();
     }
   }
 
-  private Optional<byte[]> mark(String directory) throws ErrnoException {
+  private static Optional<ProcessKey> liveOwner(Optional<byte[]> mark) {
+    return mark.flatMap(Mark::parse).flatMap(Mark::owner).filter(ProcessKey::alive);
+  }
+
+  /**
+   * Removes a group that its owner let go of. False if that has to be tried again later; true also
+   * if somebody owns a group of this id by now.
+   */
+  public boolean discard(JobGroup group) {
+    String directory = group.toString();
     try {
-      return files.mark(directory);
+      reclaim(directory.substring(directory.lastIndexOf('/') + 1));
+      return true;
+    } catch (IdInUseException | ErrnoException e) {
+      LOG.debug("{}: not removed", directory, e);
+    }
+    try {
+      return liveOwner(files.mark(directory)).isPresent();
     } catch (ErrnoException e) {
-      if (e.errno() != Errno.ENOENT) {
-        throw e;
-      }
-      return Optional.empty();
+      return e.errno() == Errno.ENOENT;
     }
   }
 
   /** Removes groups that are empty and nobody's: their governors died, or let go of them. */
   public void clean() {
-    Set<String> ids = new TreeSet<>();
-    for (Group home : homes) {
-      try {
-        int prefix = home.directory().length() + 1;
-        files.subdirectories(home.directory()).forEach(each -> ids.add(each.substring(prefix)));
-      } catch (ErrnoException e) {
-        LOG.debug("{}: nothing there to clean", home.directory(), e);
+    try {
+      for (String each : homes.isEmpty() ? List.<String>of() : files.subdirectories(home())) {
+        try {
+          reclaim(each.substring(home().length() + 1));
+        } catch (ErrnoException | IdInUseException e) {
+          LOG.debug("{} is left alone", each, e);
+        }
       }
-    }
-    for (String id : ids) {
-      try {
-        reclaim(id);
-      } catch (ErrnoException | IdInUseException e) {
-        LOG.debug("{} is left alone", id, e);
-      }
+    } catch (ErrnoException e) {
+      LOG.debug("{}: nothing there to clean", home(), e);
     }
   }
 
@@ -260,7 +277,7 @@ public final class Base implements AutoCloseable {
       for (Group home : homes) {
         remove(home.directory());
       }
-      if (!sites.isEmpty() && sites.get(0).ours()) {
+      if (leaf.isPresent() || sites.stream().anyMatch(Site::ours)) {
         controllers.disable();
       }
       if (leaf.isPresent()) {
@@ -295,21 +312,21 @@ public final class Base implements AutoCloseable {
 
   private Capability capability(Control control) {
     String name = control.limit.wireName();
-    Refusal none = missing.get(control.controller);
     for (Site site : sites) {
       Group base = site.group();
-      if (base.holds(control.controller) && !base.unified()) {
-        return control == Control.IO_MAX
-            ? Capability.of(name, State.PARTLY, base.directory() + ", not for buffered writes")
-            : Capability.of(name, State.YES, base.directory());
-      } else if (base.holds(control.controller)) {
-        String offered = Hierarchies.controllers(files, base.directory());
-        boolean here = List.of(offered.split(" ")).contains(control.controller);
-        boolean blocked = here && leaf.isEmpty() && site.isOurOwn();
+      boolean holds = base.holds(control.controller);
+      if (holds && !base.unified() && control == Control.IO_MAX) {
+        String detail = base.directory() + ", not for buffered writes";
+        return Capability.of(name, State.PARTLY, detail).cure("boot with cgroup v2");
+      } else if (holds) {
+        String handed = " " + Hierarchies.controllers(files, base.directory()) + " ";
+        boolean blocked = base.unified() && leaf.isEmpty() && site.isOurOwn();
+        boolean here = !base.unified() || handed.contains(" " + control.controller + " ");
         String cure = blocked ? Refusal.LEAF : Refusal.HAND_DOWN;
         return told(name, here && !blocked, base.directory(), cure);
       }
     }
+    Refusal none = Objects.requireNonNull(missing.get(control.controller));
     return told(name, false, none.file(), none.cure());
   }
 

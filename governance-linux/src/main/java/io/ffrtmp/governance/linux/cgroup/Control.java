@@ -170,20 +170,24 @@ enum Control {
     return number >= UNLIMITED ? Double.POSITIVE_INFINITY : number / period;
   }
 
+  private String[] parts(String text) {
+    return this == IO_MAX ? text.split(" ") : new String[] {text};
+  }
+
   /** Whether every number is a limit. */
   private boolean held(String text) {
-    String[] rates = text.split(" ");
-    boolean held = this == IO_MAX || Double.isFinite(number(text));
-    for (int i = 1; this == IO_MAX && i < rates.length; i++) {
-      held &= Double.isFinite(number(rates[i]));
+    String[] parts = parts(text);
+    boolean held = true;
+    for (int i = this == IO_MAX ? 1 : 0; i < parts.length; i++) {
+      held &= Double.isFinite(number(parts[i]));
     }
     return held;
   }
 
   /** The first text, with what the second has tighter. */
   String tighten(String own, String other) {
-    String[] mine = this == IO_MAX ? own.split(" ") : new String[] {own};
-    String[] theirs = this == IO_MAX ? other.split(" ") : new String[] {other};
+    String[] mine = parts(own);
+    String[] theirs = parts(other);
     for (int i = 0; i < Math.min(mine.length, theirs.length); i++) {
       mine[i] = number(theirs[i]) < number(mine[i]) ? theirs[i] : mine[i];
     }

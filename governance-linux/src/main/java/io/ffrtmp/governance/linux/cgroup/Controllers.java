@@ -1,5 +1,6 @@
 package io.ffrtmp.governance.linux.cgroup;
 
+import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,6 +36,7 @@ final class Controllers {
       for (String name : List.of("memory", "cpu", "io")) {
         try {
           if (!List.of(files.read(file).strip().split(" ")).contains(name)) {
+            refuseIfInhabited(level);
             files.write(file, "+" + name);
             enabled.add(level + " " + name);
           }
@@ -42,6 +44,18 @@ final class Controllers {
           refusals.putIfAbsent(name, Refusal.of(e, file));
         }
       }
+    }
+  }
+
+  /**
+   * The kernel refuses itself, but for threaded controllers such as cpu: with those on, a group
+   * that has processes turns "domain threaded", and no group beneath it can take a process any
+   * more. The root alone is exempt, and alone has no type.
+   */
+  private void refuseIfInhabited(String level) throws ErrnoException {
+    boolean exempt = !Call.unless(Errno.ENOENT, () -> files.read(level + "/cgroup.type"));
+    if (!exempt && !files.read(level + "/cgroup.procs").isBlank()) {
+      throw new ErrnoException(Errno.EBUSY, "enable controllers where processes live: " + level);
     }
   }
 

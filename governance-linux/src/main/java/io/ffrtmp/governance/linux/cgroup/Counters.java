@@ -21,6 +21,8 @@ import java.util.regex.Pattern;
  * and Documentation/accounting/psi.rst.
  */
 record Counters(CgroupFiles files, Group group) {
+  private static final Pattern DIGITS = Pattern.compile("[0-9]+");
+
   /**
    * A line's key is the pattern's first group and unique, its number the second; they are summed.
    */
@@ -146,9 +148,9 @@ record Counters(CgroupFiles files, Group group) {
   /** A decimal number that fits, without a sign. */
   static OptionalLong number(String text) {
     try {
-      boolean plain = !text.isEmpty() && Character.isDigit(text.charAt(0));
+      boolean plain = DIGITS.matcher(text).matches();
       return plain ? OptionalLong.of(Long.parseLong(text)) : OptionalLong.empty();
-    } catch (NumberFormatException e) {
+    } catch (NumberFormatException huge) {
       return OptionalLong.empty();
     }
   }

@@ -4,7 +4,14 @@ package io.ffrtmp.governance.linux.cgroup;
 public final class IdInUseException extends Exception {
   private static final long serialVersionUID = 1L;
 
+  private final String message;
+
   IdInUseException(String id, String directory, String why) {
-    super("job id '" + id + "' is in use at " + directory + ", " + why + "; use another id");
+    message = "job id '" + id + "' is in use at " + directory + ", " + why + "; use another id";
+  }
+
+  @Override
+  public String getMessage() {
+    return message;
   }
 }

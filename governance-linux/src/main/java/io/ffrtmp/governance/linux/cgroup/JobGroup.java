@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -65,17 +66,25 @@ public final class JobGroup {
   }
 
   private LimitOutcome apply(Control control, Object asked) {
-    Refusal refusal = missing.get(control.controller);
     Optional<Group> group = holding(control);
-    if (group.isPresent()) {
+    if (group.isEmpty()) {
+      return Objects.requireNonNull(missing.get(control.controller))
+          .outcome(control.limit, asked.toString());
+    }
+    for (boolean again = true; ; again = false) {
       try {
         return control.apply(files, group.get(), asked.toString());
       } catch (ErrnoException e) {
-        String file = group.get().file(control.file(unified()));
-        refusal = controllers.refusal(control.controller).orElse(Refusal.of(e, file));
+        boolean absent = e.errno() == Errno.ENOENT;
+        if (absent && again) {
+          controllers.enable(); // another governor may be about to, in a home that it just made
+          continue;
+        }
+        Refusal refusal = Refusal.of(e, group.get().file(control.file(group.get().unified())));
+        return (absent ? controllers.refusal(control.controller).orElse(refusal) : refusal)
+            .outcome(control.limit, asked.toString());
       }
     }
-    return refusal.outcome(control.limit, asked.toString());
   }
 
   /** At the end: a limit in force that reads otherwise now is lost. */

@@ -98,7 +98,8 @@ public record Mark(
       fields.put(pair[0], pair[pair.length - 1]);
     }
     try {
-      return SCHEMA.equals(fields.get("schema")) ? Optional.of(parse(fields)) : Optional.empty();
+      boolean known = SCHEMA.equals(fields.get("schema")) && fields.containsKey("id");
+      return known ? Optional.of(parse(fields)) : Optional.empty();
     } catch (IllegalArgumentException garbage) {
       return Optional.empty();
     }

@@ -7,11 +7,17 @@ public final class ErrnoException extends IOException {
   private static final long serialVersionUID = 1L;
 
   private final int errno;
+  private final String message;
 
   /** With the errno's number and what was tried, such as {@code "open /etc/shadow"}. */
   public ErrnoException(int errno, String tried) {
-    super(tried + ": " + Errno.name(errno) + ", " + Libc.strerror(errno));
     this.errno = errno;
+    this.message = tried + ": " + Errno.name(errno) + ", " + Libc.strerror(errno);
+  }
+
+  @Override
+  public String getMessage() {
+    return message;
   }
 
   public int errno() {

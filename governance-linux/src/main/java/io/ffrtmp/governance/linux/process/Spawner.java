@@ -46,6 +46,7 @@ public final class Spawner {
   private static final int SIGCHLD = 17;
   private static final int STDOUT = 1;
   private static final int STDERR = 2;
+  private static final String NULL = "/dev/null";
 
   private final Environment ours = Environment.ours();
 
@@ -237,17 +238,18 @@ public final class Spawner {
     /** The sources of the child's 0, 1 and 2; those opened here are added to the list. */
     private int[] openStdio(List<Integer> opened) throws SpawnException {
       int flags = Libc.O_WRONLY | Libc.O_CREAT | Libc.O_NOCTTY;
-      String input = workload.stdin().map(Object::toString).orElse("/dev/null");
+      String input = workload.stdin().map(Object::toString).orElse(NULL);
       int in = open(input, Libc.O_RDONLY | Libc.O_NOCTTY, opened);
       int[] stdio = {in, STDOUT, STDERR};
       for (int i = STDOUT; i <= STDERR; i++) {
         Stdio output = i == STDOUT ? workload.stdout() : workload.stderr();
-        String path = output.path().map(Object::toString).orElse("/dev/null");
+        String path = output.path().map(Object::toString).orElse(NULL);
+        boolean both = i == STDERR && workload.stdout().kind() == Stdio.Kind.DISCARD;
         stdio[i] =
             switch (output.kind()) {
               case INHERIT -> i;
               case SAME_AS_STDOUT -> stdio[STDOUT];
-              case DISCARD -> open(path, Libc.O_WRONLY, opened);
+              case DISCARD -> both ? stdio[STDOUT] : open(path, Libc.O_WRONLY, opened);
               case TRUNCATE -> open(path, flags | Libc.O_TRUNC, opened);
               case APPEND -> open(path, flags | Libc.O_APPEND, opened);
             };
@@ -257,7 +259,8 @@ public final class Spawner {
 
     private static int open(String path, int flags, List<Integer> opened) throws SpawnException {
       try {
-        if (Libc.access(path, Libc.F_OK) == 0 && Libc.fileType(path) == Libc.S_IFIFO) {
+        boolean there = !path.equals(NULL) && Libc.access(path, Libc.F_OK) == 0;
+        if (there && Libc.fileType(path) == Libc.S_IFIFO) {
           throw new SpawnException(
               StartFailure.of(
                   Fault.WORKLOAD,

@@ -1,0 +1,45 @@
+package io.ffrtmp.governance.examples.bench;
+
+import com.sun.jna.Memory;
+import com.sun.jna.Native;
+import com.sun.jna.NativeLibrary;
+import com.sun.jna.Pointer;
+
+/** posix_spawn(3) and waitpid(2) of {@code /bin/true} from this JVM, with nothing around them. */
+final class CLibrary {
+  static {
+    Native.register(CLibrary.class, NativeLibrary.getProcess());
+  }
+
+  private static final Memory PATH = new Memory(16);
+  private static final Memory ARGUMENTS = new Memory(16);
+  private static final Pointer ENVIRONMENT =
+      NativeLibrary.getProcess().getGlobalVariableAddress("environ").getPointer(0);
+
+  static {
+    PATH.setString(0, "/bin/true");
+    ARGUMENTS.setPointer(0, PATH);
+    ARGUMENTS.setPointer(8, Pointer.NULL);
+  }
+
+  private CLibrary() {}
+
+  static void spawnAndWait() {
+    int[] pid = new int[1];
+    int[] status = new int[1];
+    int error = posix_spawn(pid, PATH, Pointer.NULL, Pointer.NULL, ARGUMENTS, ENVIRONMENT);
+    if (error != 0 || waitpid(pid[0], status, 0) != pid[0] || status[0] != 0) {
+      throw new IllegalStateException("errno " + error + ", status " + status[0]);
+    }
+  }
+
+  private static native int posix_spawn(
+      int[] pid,
+      Pointer path,
+      Pointer actions,
+      Pointer attributes,
+      Pointer arguments,
+      Pointer environment);
+
+  private static native int waitpid(int pid, int[] status, int options);
+}

@@ -1,0 +1,76 @@
+package io.ffrtmp.governance.examples.bench;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What to measure.
+ *
+ * @param warmup rounds that are run and not counted
+ * @param gate how many times worse than its target a figure may be; 0 without a gate
+ * @param jobs how many jobs live at once where their cost is counted
+ * @param watched how many are watched where the latency of their ends is measured
+ */
+record Options(
+    List<Row> rows, int rounds, int warmup, double gate, int jobs, List<Integer> watched) {
+  static final String USAGE =
+      """
+      usage: benchmark [--rows ROW,ROW...] [--rounds N] [--warmup N] [--gate [FACTOR]]
+                       [--jobs N] [--watched N,N...]
+      The exit status tells nothing about the figures, except with --gate: 1 if one is worse than
+      FACTOR (2) times its target. Rows:
+      """;
+
+  static final Options DEFAULTS = new Options(Row.USUAL, 250, 100, 0, 1_000, List.of(100, 1_000));
+
+  static Options parse(List<String> arguments) {
+    Options options = DEFAULTS;
+    for (int i = 0; i < arguments.size(); i++) {
+      boolean last = i + 1 == arguments.size();
+      if (arguments.get(i).equals("--gate")) {
+        boolean plain = last || arguments.get(i + 1).startsWith("--");
+        options = options.gate(plain ? 2 : Double.parseDouble(arguments.get(++i)));
+      } else if (last) {
+        throw new IllegalArgumentException(arguments.get(i) + " is unknown, or has no value");
+      } else {
+        options = options.with(arguments.get(i), arguments.get(++i));
+      }
+    }
+    return options;
+  }
+
+  private Options with(String option, String value) {
+    return switch (option) {
+      case "--rows" -> rows(List.of(value.split(",")).stream().map(Row::named).toList());
+      case "--rounds" -> new Options(rows, Integer.parseInt(value), warmup, gate, jobs, watched);
+      case "--warmup" -> new Options(rows, rounds, Integer.parseInt(value), gate, jobs, watched);
+      case "--jobs" -> new Options(rows, rounds, warmup, gate, Integer.parseInt(value), watched);
+      case "--watched" -> new Options(rows, rounds, warmup, gate, jobs, numbers(value));
+      default -> throw new IllegalArgumentException(option + " is unknown");
+    };
+  }
+
+  private static List<Integer> numbers(String list) {
+    return List.of(list.split(",")).stream().map(Integer::valueOf).toList();
+  }
+
+  private Options gate(double factor) {
+    return new Options(rows, rounds, warmup, factor, jobs, watched);
+  }
+
+  Options rows(List<Row> chosen) {
+    return new Options(chosen, rounds, warmup, gate, jobs, watched);
+  }
+
+  /** As arguments, for a JVM of its own. */
+  List<String> arguments() {
+    List<String> all = new ArrayList<>();
+    all.addAll(List.of("--rows", String.join(",", rows.stream().map(Row::label).toList())));
+    all.addAll(List.of("--rounds", "" + rounds, "--warmup", "" + warmup, "--jobs", "" + jobs));
+    all.addAll(List.of("--watched", String.join(",", watched.stream().map(n -> "" + n).toList())));
+    if (gate > 0) {
+      all.addAll(List.of("--gate", "" + gate));
+    }
+    return all;
+  }
+}

@@ -1,0 +1,96 @@
+package io.ffrtmp.governance.examples.bench;
+
+import io.ffrtmp.governance.Governor;
+import io.ffrtmp.governance.Signal;
+import io.ffrtmp.governance.StartedJob;
+import io.ffrtmp.governance.Workload;
+import io.ffrtmp.governance.examples.bench.Contest.Contestant;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Random;
+
+/**
+ * How long after SIGKILL, sent through the contestant's own means, its observer knows the status,
+ * with so many others watched. The killed one is replaced, which is not timed.
+ */
+final class WatchRow {
+  private static final String C = "C, pidfd and epoll, reaped";
+  private static final String GOVERNANCE = "Governance, signal() to await()";
+  private static final String BUILDER = "ProcessBuilder, destroyForcibly() to onExit()";
+  private static final String[] SLEEP = {"/bin/sleep", "1000"};
+
+  private final Random random = new Random(7);
+
+  private WatchRow() {}
+
+  static void run(Options options, Table table) throws Exception {
+    Map<Integer, Double> ours = new LinkedHashMap<>();
+    for (int watched : options.watched()) {
+      Map<String, Samples> samples = new WatchRow().measure(options, watched);
+      table.heading(watched + " watched", "C");
+      table.times(samples, C);
+      double p50 = samples.get(GOVERNANCE).p50();
+      table.atMost(watched + " watched, Governance : C", p50 / samples.get(C).p50(), 2.5);
+      ours.put(watched, p50);
+    }
+    int first = options.watched().get(0);
+    int last = options.watched().get(options.watched().size() - 1);
+    if (first != last) {
+      String what = "Governance, " + last + " : " + first + " watched";
+      table.atMost(what, ours.get(last) / ours.get(first), 1.5);
+    }
+  }
+
+  private Map<String, Samples> measure(Options options, int watched) throws Exception {
+    StartedJob[] jobs = new StartedJob[watched];
+    Process[] processes = new Process[watched];
+    try (Governor governor = Peers.governor();
+        Coprocess yardstick = Coprocess.yardstick(java.util.List.of())) {
+      yardstick.ask("watch " + watched);
+      for (int i = 0; i < watched; i++) {
+        jobs[i] = governor.start(Workload.of(SLEEP[0], SLEEP[1]));
+        processes[i] = Peers.start(SLEEP);
+      }
+      return new Contest()
+          .add(C, (Contestant) () -> yardstick.ask("end " + random.nextInt(watched)))
+          .add(GOVERNANCE, (Contestant) () -> end(governor, jobs))
+          .add(BUILDER, (Contestant) () -> end(processes))
+          .run(options.rounds(), options.warmup());
+    } finally {
+      end(jobs);
+      for (Process each : processes) {
+        each.destroyForcibly();
+      }
+    }
+  }
+
+  private long end(Governor governor, StartedJob[] jobs) throws InterruptedException {
+    int index = random.nextInt(jobs.length);
+    long began = System.nanoTime();
+    jobs[index].signal(Signal.KILL);
+    jobs[index].await();
+    long taken = System.nanoTime() - began;
+    jobs[index] = governor.start(Workload.of(SLEEP[0], SLEEP[1]));
+    return taken;
+  }
+
+  private long end(Process[] processes) throws Exception {
+    int index = random.nextInt(processes.length);
+    var exit = processes[index].onExit();
+    long began = System.nanoTime();
+    processes[index].destroyForcibly();
+    exit.get();
+    long taken = System.nanoTime() - began;
+    processes[index] = Peers.start(SLEEP);
+    return taken;
+  }
+
+  static void end(StartedJob... jobs) throws InterruptedException {
+    for (StartedJob job : jobs) {
+      job.signal(Signal.KILL);
+    }
+    for (StartedJob job : jobs) {
+      job.await();
+    }
+  }
+}

@@ -1,0 +1,193 @@
+package io.ffrtmp.governance.linux;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.ffrtmp.governance.CpuMax;
+import io.ffrtmp.governance.Ending.NeverStarted;
+import io.ffrtmp.governance.ExitStatus.Exited;
+import io.ffrtmp.governance.ExitStatus.Signalled;
+import io.ffrtmp.governance.Governor;
+import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.LimitOutcome.Status;
+import io.ffrtmp.governance.Limits;
+import io.ffrtmp.governance.Signal;
+import io.ffrtmp.governance.StartFailedException;
+import io.ffrtmp.governance.StartFailure;
+import io.ffrtmp.governance.StartFailure.Fault;
+import io.ffrtmp.governance.StartFailure.Step;
+import io.ffrtmp.governance.StartedJob;
+import io.ffrtmp.governance.Verdict;
+import io.ffrtmp.governance.Workload;
+import io.ffrtmp.governance.linux.libc.Errno;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Libc;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** A host that has nothing left to give: starts fail typed, the rest goes on. In a second JVM. */
+@Tag("kernel")
+class ExhaustionKernelTest {
+  private static final String NAME = "ffrtmp-exhaustion-" + ProcessHandle.current().pid();
+  private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+  /** Of this test alone, as the kernel counts the processes of a user. */
+  private static final int USER = 64_000 + (int) (ProcessHandle.current().pid() % 1_000);
+
+  /** What both need to have loaded, and what is there when nothing runs. */
+  private static int descriptorsWhenIdle(Governor governor) throws Exception {
+    assertThat(governor.run(Workload.of("true")).verdict()).isEqualTo(Verdict.SUCCESS);
+    assertThat(failure(governor, Workload.of("/no/such/program")).fault())
+        .isEqualTo(Fault.WORKLOAD);
+    return LinuxHost.descriptors();
+  }
+
+  private static StartFailure failure(Governor governor, Workload workload) {
+    JobResult result =
+        catchThrowableOfType(StartFailedException.class, () -> governor.start(workload)).result();
+    return ((NeverStarted) result.ending()).failure();
+  }
+
+  private static void assertNothingLeft(Governor governor, int descriptors) throws Exception {
+    assertThat(governor.run(Workload.of("true")).exitStatus()).contains(new Exited(0));
+    assertThat(governor.jobs()).isEmpty();
+    assertThat(ProcessHandle.current().children()).isEmpty();
+    assertThat(LinuxHost.descriptors()).isEqualTo(descriptors);
+  }
+
+  static final class Processes {
+    public static void main(String[] args) throws Exception {
+      BufferedReader parent = new BufferedReader(new InputStreamReader(System.in));
+      try (Governor governor = LinuxGovernor.builder().directoryName(args[0]).open()) {
+        int descriptors = descriptorsWhenIdle(governor);
+        StartedJob before = governor.start(Workload.of("sleep", "60"));
+        SecondJvm.tell("ready");
+        parent.readLine();
+        for (int i = 0; i < 3; i++) {
+          assertRefused(failure(governor, Workload.of("true")));
+          Limits gated = Limits.NONE.cpuWeight(50);
+          assertRefused(failure(governor, Workload.of("true").limits(gated)));
+        }
+        assertThat(ProcessHandle.current().children()).hasSize(1);
+        before.signal(Signal.TERM);
+        assertThat(before.await(PATIENCE).orElseThrow().exitStatus())
+            .contains(new Signalled(Signal.TERM, false));
+        SecondJvm.tell("refused");
+        parent.readLine();
+        assertNothingLeft(governor, descriptors);
+      }
+    }
+
+    private static void assertRefused(StartFailure failure) {
+      assertThat(failure.step()).isEqualTo(Step.SPAWN);
+      assertThat(failure.errno()).contains("EAGAIN");
+      assertThat(failure.fault()).isEqualTo(Fault.PLATFORM);
+    }
+  }
+
+  @Test
+  void start_noMoreProcesses_failsTypedAndJobsAreConcluded() throws Exception {
+    LinuxHost.assumeProgram("prlimit");
+    try (SecondJvm jvm = SecondJvm.of(Processes.class, NAME).as(USER).start()) {
+      jvm.hear("ready");
+      limitProcesses(jvm, "1:");
+      jvm.say("limited");
+      jvm.hear("refused");
+      limitProcesses(jvm, "500:");
+      jvm.say("free");
+      assertThat(jvm.awaitEnd()).as("exit of %s", jvm).isZero();
+    }
+  }
+
+  private static void limitProcesses(SecondJvm jvm, String soft) throws Exception {
+    String pid = Integer.toString(jvm.pid());
+    // As the same user: for another even root needs CAP_SYS_RESOURCE.
+    List<String> command = new ArrayList<>(SecondJvm.asUser(USER));
+    command.addAll(List.of("prlimit", "--pid", pid, "--nproc=" + soft));
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String printed = new String(process.getInputStream().readAllBytes(), UTF_8);
+    assertThat(process.waitFor()).as(printed).isZero();
+  }
+
+  static final class Descriptors {
+    private static final Limits LIMITS =
+        Limits.NONE.cpuMax(new CpuMax(50_000, 100_000)).memoryMaxBytes(64 << 20);
+
+    public static void main(String[] args) throws Exception {
+      try (Governor governor = LinuxGovernor.builder().directoryName(args[0]).open()) {
+        governor.run(Workload.of("true").limits(LIMITS));
+        int descriptors = descriptorsWhenIdle(governor);
+        StartedJob before = governor.start(Workload.of("sleep", "60"));
+        Deque<Integer> taken = takeAll();
+        StartFailure failure = failure(governor, Workload.of("true").limits(LIMITS));
+        assertThat(failure.errno()).contains("EMFILE");
+        assertThat(failure.fault()).isEqualTo(Fault.PLATFORM);
+        assertThat(before.await(Duration.ZERO)).isEmpty();
+        before.signal(Signal.TERM);
+        assertThat(before.await(PATIENCE).orElseThrow().exitStatus())
+            .contains(new Signalled(Signal.TERM, false));
+        int failed = 0;
+        for (int free = 1; free <= 20; free++) { // the job that ended left some
+          Deque<Integer> rest = takeAll();
+          rest.addAll(taken);
+          taken = rest;
+          for (int i = 0; i < free; i++) {
+            Libc.close(taken.pop());
+          }
+          failed += started(governor, free) ? 0 : 1;
+        }
+        SecondJvm.tell(failed + " of 20 failed");
+        assertThat(failed).isBetween(1, 19);
+        taken.forEach(Libc::close);
+        assertNothingLeft(governor, descriptors);
+      }
+      assertThat(LinuxHost.cgroupsNamed(args[0])).isEmpty();
+    }
+
+    /** With few descriptors it runs, and the receipt is true of it, or the platform is to blame. */
+    private static boolean started(Governor governor, int free) throws Exception {
+      try {
+        StartedJob job = governor.start(Workload.of("sh", "-c", "exit 7").limits(LIMITS));
+        job.receipt()
+            .limits()
+            .forEach(
+                each ->
+                    assertThat(each.readBack().isPresent())
+                        .isEqualTo(each.status() == Status.APPLIED));
+        assertThat(job.await().exitStatus()).as("with %d", free).contains(new Exited(7));
+        return true;
+      } catch (StartFailedException e) {
+        StartFailure failure = ((NeverStarted) e.result().ending()).failure();
+        assertThat(failure.errno()).as("with %d: %s", free, failure).contains("EMFILE");
+        assertThat(failure.fault()).isEqualTo(Fault.PLATFORM);
+        return false;
+      }
+    }
+
+    private static Deque<Integer> takeAll() {
+      Deque<Integer> taken = new ArrayDeque<>();
+      try {
+        while (true) {
+          taken.push(Libc.open("/dev/null", Libc.O_RDONLY));
+        }
+      } catch (ErrnoException full) {
+        assertThat(Errno.name(full.errno())).isEqualTo("EMFILE");
+        return taken;
+      }
+    }
+  }
+
+  @Test
+  void start_noMoreDescriptors_failsTypedAndDescriptorsRecover() throws Exception {
+    LinuxHost.assumeProgram("prlimit");
+    SecondJvm.of(Descriptors.class, NAME).by("prlimit", "--nofile=256:256").succeed();
+  }
+}

@@ -1,0 +1,314 @@
+package io.ffrtmp.governance.linux;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.ffrtmp.governance.CpuMax;
+import io.ffrtmp.governance.Ending.NeverStarted;
+import io.ffrtmp.governance.ExitStatus.Exited;
+import io.ffrtmp.governance.Governor;
+import io.ffrtmp.governance.IoMax;
+import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.LimitOutcome;
+import io.ffrtmp.governance.LimitOutcome.Detail;
+import io.ffrtmp.governance.LimitOutcome.Status;
+import io.ffrtmp.governance.Limits;
+import io.ffrtmp.governance.StartFailedException;
+import io.ffrtmp.governance.StartFailure;
+import io.ffrtmp.governance.StartFailure.Fault;
+import io.ffrtmp.governance.StartFailure.Step;
+import io.ffrtmp.governance.StartedJob;
+import io.ffrtmp.governance.Stdio;
+import io.ffrtmp.governance.Verdict;
+import io.ffrtmp.governance.Workload;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A user with no privilege and no cgroup of its own; each test in a JVM of that user. */
+@Tag("kernel")
+class UnprivilegedKernelTest {
+  private static final int NOBODY = 65_534;
+  private static final int GROUPED = 42;
+
+  /** The same in the JVM of the test and in those that it starts. */
+  private static final String NAME =
+      System.getProperty("test.name", "ffrtmp-nobody-" + ProcessHandle.current().pid());
+
+  private static final List<String> BUSY = List.of("sh", "-c", "while :; do :; done");
+  private static final Duration MEASURED = Duration.ofSeconds(2);
+
+  @TempDir Path dir;
+
+  private static Governor open() {
+    return LinuxGovernor.builder().directoryName(NAME).open();
+  }
+
+  private SecondJvm.Launch asNobody(Class<?> main) {
+    return SecondJvm.of(main, dir).with("test.name", NAME).as(NOBODY);
+  }
+
+  @BeforeEach
+  void assumeNoGroups() throws Exception {
+    Files.setPosixFilePermissions(dir, PosixFilePermissions.fromString("rwxrwxrwx"));
+    try (SecondJvm jvm = asNobody(Privilege.class).start()) {
+      int exit = jvm.awaitEnd();
+      assumeTrue(exit != GROUPED, "this user has a cgroup of its own");
+      assertThat(exit).as("%s", jvm).isZero();
+    }
+  }
+
+  @AfterEach
+  void nothingIsMade() {
+    assertThat(LinuxHost.cgroupsNamed(NAME)).isEmpty();
+  }
+
+  /** Whether there is any, after all. */
+  static final class Privilege {
+    public static void main(String[] args) throws Exception {
+      assertThat(LinuxHost.root()).isFalse();
+      assertThat(LinuxHost.field("self", "CapEff")).contains("0".repeat(16));
+      try (Governor governor = open()) {
+        Limits limits = Limits.NONE.memoryMaxBytes(64 << 20);
+        boolean held = governor.run(Workload.of("true").limits(limits)).receipt().allInForce();
+        System.exit(held ? GROUPED : 0);
+      }
+    }
+  }
+
+  static final class WithoutLimits {
+    public static void main(String[] args) throws Exception {
+      Path output = Path.of(args[0], "out");
+      try (Governor governor = open()) {
+        JobResult result = governor.run(Workload.of("id", "-u").stdout(Stdio.truncate(output)));
+        assertThat(result.verdict()).isEqualTo(Verdict.SUCCESS);
+        String user = LinuxHost.field("self", "Uid").orElseThrow().split("\t")[0];
+        assertThat(output).hasContent(user + "\n");
+        assertThat(governor.run(Workload.of("false")).exitStatus()).contains(new Exited(1));
+        StartedJob job = governor.start(Workload.of("sleep", "60"));
+        assertThat(job.kill()).isEmpty();
+        assertThat(job.await().verdict()).isEqualTo(Verdict.WORKLOAD_FAILED_PLATFORM_OK);
+        assertThat(governor.host().supported()).isTrue();
+      }
+    }
+  }
+
+  @Test
+  void job_withoutLimits_runsAndSucceeds() throws Exception {
+    asNobody(WithoutLimits.class).succeed();
+  }
+
+  static final class SmallWeight {
+    public static void main(String[] args) throws Exception {
+      try (Governor governor = open()) {
+        assertThat(share(governor, Limits.NONE)).as("share unweighted").isBetween(0.3, 0.7);
+        assertThat(share(governor, Limits.NONE.cpuWeight(1))).as("share of 1").isLessThan(0.1);
+        JobResult result = substituted(governor, Workload.of("true"), 50).await();
+        assertThat(result.verdict()).isEqualTo(Verdict.COMPLETED_DEGRADED);
+      }
+    }
+  }
+
+  @Test
+  void weight_below100_isSubstitutedByNicenessThatBites() throws Exception {
+    LinuxHost.assumeProgram("taskset");
+    asNobody(SmallWeight.class).succeed();
+  }
+
+  @Test
+  void weight_asRootWithoutABase_isSubstitutedByNicenessThatBites() throws Exception {
+    assumeTrue(LinuxHost.root(), "needs root, who may raise a weight");
+    LinuxHost.assumeProgram("taskset");
+    try (Governor governor = LinuxGovernor.builder().base("/no/such/cgroup").open()) {
+      assertThat(share(governor, Limits.NONE.cpuWeight(1))).as("share of 1").isLessThan(0.1);
+      assertThat(share(governor, Limits.NONE.cpuWeight(1_000))).as("of 1000").isGreaterThan(0.7);
+    }
+  }
+
+  /** What a busy job with these limits gets of a CPU that it shares with one without. */
+  private static double share(Governor governor, Limits limits) throws Exception {
+    String cpu = LinuxHost.field("self", "Cpus_allowed_list").orElseThrow().split("[-,]")[0];
+    Workload busy = Workload.of("taskset", "-c", cpu, BUSY.get(0), BUSY.get(1), BUSY.get(2));
+    StartedJob other = governor.start(busy);
+    StartedJob measured = null;
+    try {
+      measured =
+          limits.cpuWeight().isPresent()
+              ? substituted(governor, busy, limits.cpuWeight().getAsInt())
+              : governor.start(busy.limits(limits));
+      long otherBefore = LinuxHost.cpuTicks(other.pid());
+      long before = LinuxHost.cpuTicks(measured.pid());
+      assertThat(measured.await(MEASURED)).isEmpty();
+      double got = LinuxHost.cpuTicks(measured.pid()) - before;
+      double both = got + LinuxHost.cpuTicks(other.pid()) - otherBefore;
+      assertThat(both).as("ticks of both").isGreaterThan(20);
+      return got / both;
+    } finally {
+      other.kill();
+      if (measured != null) {
+        measured.kill();
+      }
+    }
+  }
+
+  /**
+   * Starts a job with this weight, which must be substituted and read back. The kernel takes one
+   * autogroup's niceness in 0.1 s from all ordinary users together: others may come first.
+   */
+  private static StartedJob substituted(Governor governor, Workload workload, int weight)
+      throws Exception {
+    for (int attempt = 0; attempt < 50; attempt++) {
+      StartedJob job = governor.start(workload.limits(Limits.NONE.cpuWeight(weight)));
+      LimitOutcome outcome = job.receipt().limits().get(0);
+      if (!outcome.errno().equals(Optional.of("EAGAIN"))) {
+        assertThat(outcome.status()).as("%s", outcome).isEqualTo(Status.SUBSTITUTED);
+        assertThat(outcome.cure()).isPresent();
+        assertThat(outcome.readBack())
+            .contains(readBack(job.pid()).orElse(outcome.readBack().get()));
+        return job;
+      }
+      job.kill();
+      job.await();
+    }
+    throw new AssertionError("the kernel took no autogroup's niceness in 50 attempts");
+  }
+
+  /** Its niceness and that of its autogroup, as a receipt has them; empty if it has ended. */
+  private static Optional<String> readBack(long pid) {
+    Optional<String> niceness = LinuxHost.stat(pid, 19).map(nice -> "nice " + nice);
+    if (!LinuxHost.autogroups() || niceness.isEmpty()) {
+      return niceness;
+    }
+    return LinuxHost.read(Path.of("/proc/" + pid + "/autogroup"))
+        .map(autogroup -> niceness.get() + ", " + autogroup.strip());
+  }
+
+  static final class LargeWeight {
+    public static void main(String[] args) throws Exception {
+      try (Governor governor = open()) {
+        for (int weight : new int[] {200, 10_000}) {
+          Workload workload = Workload.of("sleep", "60").limits(Limits.NONE.cpuWeight(weight));
+          StartedJob job = governor.start(workload);
+          LimitOutcome outcome = job.receipt().limits().get(0);
+          assertThat(outcome.status()).as("%s", outcome).isEqualTo(Status.DENIED);
+          assertThat(outcome.errno().orElse("none")).isIn("EPERM", "EACCES");
+          assertThat(outcome.cure()).isPresent();
+          assertThat(readBack(job.pid()).orElseThrow()).startsWith("nice 0").endsWith("nice 0");
+          job.kill();
+          assertThat(job.await().verdict()).isEqualTo(Verdict.LIMITS_NOT_ENFORCED);
+        }
+      }
+    }
+  }
+
+  @Test
+  void weight_above100_isDeniedWithErrnoAndCure() throws Exception {
+    asNobody(LargeWeight.class).succeed();
+  }
+
+  private static final Limits OTHERS =
+      Limits.NONE
+          .cpuMax(CpuMax.cores(0.5))
+          .memoryMaxBytes(64 << 20)
+          .ioMax(IoMax.path(Path.of("/")).readBytesPerSecond(1 << 20));
+
+  static final class OtherLimits {
+    public static void main(String[] args) throws Exception {
+      Path output = Path.of(args[0], "out");
+      try (Governor governor = open()) {
+        Workload workload = Workload.of("echo", "ran").limits(OTHERS);
+        JobResult result = governor.run(workload.stdout(Stdio.truncate(output)));
+        assertThat(output).hasContent("ran\n");
+        assertThat(result.receipt().limits())
+            .hasSize(3)
+            .allSatisfy(
+                each -> {
+                  assertThat(each.status()).isIn(Status.DENIED, Status.UNSUPPORTED);
+                  assertThat(each.cure()).isPresent();
+                });
+        assertThat(result.verdict()).isEqualTo(Verdict.LIMITS_NOT_ENFORCED);
+        assertThat(result.exitStatus()).contains(new Exited(0));
+      }
+    }
+  }
+
+  @Test
+  void limits_otherThanWeight_areRefusedWithACureAndTheJobRuns() throws Exception {
+    asNobody(OtherLimits.class).succeed();
+  }
+
+  static final class Required {
+    public static void main(String[] args) throws Exception {
+      Path output = Path.of(args[0], "out");
+      try (Governor governor = open()) {
+        for (Limits limits : List.of(OTHERS, Limits.NONE.cpuWeight(50))) {
+          Workload workload =
+              Workload.of("echo", "ran")
+                  .jobId("required")
+                  .limits(limits)
+                  .limitsRequired(true)
+                  .stdout(Stdio.append(output));
+          JobResult result =
+              catchThrowableOfType(StartFailedException.class, () -> governor.run(workload))
+                  .result();
+          assertThat(result.verdict()).isEqualTo(Verdict.PLATFORM_START_FAILED);
+          StartFailure failure = ((NeverStarted) result.ending()).failure();
+          assertThat(failure.step()).isEqualTo(Step.LIMITS);
+          assertThat(failure.fault()).isEqualTo(Fault.PLATFORM);
+          assertThat(result.receipt().limits()).isNotEmpty();
+          assertThat(LinuxHost.read(output).orElse("")).isEmpty();
+        }
+        JobResult free = governor.run(Workload.of("true").jobId("required").limitsRequired(true));
+        assertThat(free.verdict()).isEqualTo(Verdict.SUCCESS);
+      }
+      assertThat(ProcessHandle.current().children()).isEmpty();
+    }
+  }
+
+  @Test
+  void limits_required_areATypedFailureToStart() throws Exception {
+    asNobody(Required.class).succeed();
+  }
+
+  /** As fast as it can, until the kernel refuses the second of two. */
+  static final class TooFast {
+    public static void main(String[] args) throws Exception {
+      try (Governor governor = open()) {
+        Workload workload = Workload.of("sleep", "60").limits(Limits.NONE.cpuWeight(10));
+        LimitOutcome refused = null;
+        for (int i = 0; i < 50 && refused == null; i++) {
+          StartedJob job = governor.start(workload);
+          LimitOutcome outcome = job.receipt().limits().get(0);
+          String now = readBack(job.pid()).orElseThrow();
+          if (outcome.errno().equals(Optional.of("EAGAIN"))) {
+            refused = outcome;
+            assertThat(now).as("niceness of %s", outcome).startsWith("nice 0").endsWith("nice 0");
+          } else {
+            assertThat(outcome.status()).isEqualTo(Status.SUBSTITUTED);
+            assertThat(outcome.readBack()).contains(now);
+          }
+          job.kill();
+          job.await();
+        }
+        assertThat(refused).as("a refusal").isNotNull();
+        assertThat(refused.status()).isEqualTo(Status.UNSUPPORTED);
+        assertThat(refused.get(Detail.CURE).orElse("none")).contains("0.1 s");
+      }
+    }
+  }
+
+  @Test
+  void weights_withinATenthOfASecond_areToldHonestly() throws Exception {
+    assumeTrue(LinuxHost.autogroups(), "no autogroups");
+    asNobody(TooFast.class).succeed();
+  }
+}

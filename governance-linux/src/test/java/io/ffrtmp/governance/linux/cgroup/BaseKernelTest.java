@@ -1,0 +1,270 @@
+package io.ffrtmp.governance.linux.cgroup;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+
+import io.ffrtmp.governance.Capability;
+import io.ffrtmp.governance.CpuMax;
+import io.ffrtmp.governance.LimitOutcome;
+import io.ffrtmp.governance.LimitOutcome.Status;
+import io.ffrtmp.governance.Limits;
+import io.ffrtmp.governance.Receipt;
+import io.ffrtmp.governance.linux.libc.Errno;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import java.io.File;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Who has an id, what is a leftover, and what is left of a base that was closed. */
+@Tag("kernel")
+class BaseKernelTest {
+  private final CgroupHost host = new CgroupHost();
+
+  @AfterEach
+  void leaveNothing() throws Exception {
+    host.close();
+  }
+
+  @Test
+  void create_idOfALiveGovernor_isRefusedAndNothingIsTouched() throws Exception {
+    JobGroup first = host.create("job");
+    first.apply(Limits.NONE.memoryMaxBytes(64 << 20));
+
+    assertThatThrownBy(() -> host.base(CgroupFiles.kernel()).create("job", CgroupHost.mark("job")))
+        .isInstanceOf(IdInUseException.class)
+        .hasMessageContaining(first.toString())
+        .hasMessageContaining("process " + ProcessKey.self().pid());
+    assertThat(host.homes()).allMatch(home -> Files.exists(home.resolve("job")));
+    assertThat(host.base.create("other", CgroupHost.mark("other")).remove()).isTrue();
+  }
+
+  @Test
+  void create_leftoverOfADeadGovernor_isReplaced() throws Exception {
+    JobGroup leftover = host.base.create("job", CgroupHost.deadMark("job"));
+    leftover.apply(Limits.NONE.cpuMax(CpuMax.cores(1)).memoryMaxBytes(64 << 20));
+    JobGroup group = host.create("job");
+
+    String file = host.unified() ? "memory.max" : "memory.limit_in_bytes";
+    assertThat(host.read("memory", "job", file)).as("a new group").isNotEqualTo("67108864");
+    assertThat(markOf(group)).contains(CgroupHost.mark("job"));
+  }
+
+  @Test
+  void create_leftoverBesideThePrimary_isReplacedOrInUse() throws Exception {
+    assumeFalse(host.unified(), "v2 has one hierarchy");
+    host.create("first").remove();
+    Path beside = host.homes().get(1).resolve("job");
+    Files.createDirectories(beside.resolve("sub"));
+    assertThat(host.create("job").remove()).isTrue();
+
+    Files.createDirectory(beside);
+    Process sleeper = host.start("exec sleep 100");
+    Files.writeString(beside.resolve("cgroup.procs"), "" + sleeper.pid());
+    assertThatThrownBy(() -> host.create("job"))
+        .isInstanceOf(IdInUseException.class)
+        .hasMessageContaining(beside.toString());
+    assertThat(host.homes().get(0).resolve("job")).doesNotExist();
+    assertThat(beside).isDirectory();
+    assertThat(sleeper.isAlive()).isTrue();
+  }
+
+  @Test
+  void clean_emptyGroupsOfNobody_goInEveryHierarchy() throws Exception {
+    host.base.create("dead", CgroupHost.deadMark("dead"));
+    host.base.create("disowned", CgroupHost.mark("disowned").disowned());
+    host.create("alive");
+    host.homes().forEach(home -> home.resolve("unmarked").toFile().mkdir());
+    host.base.clean();
+
+    for (Path home : host.homes()) {
+      assertThat(home.toFile().listFiles(File::isDirectory))
+          .extracting(File::getName)
+          .containsExactly("alive");
+    }
+  }
+
+  @Test
+  void clean_populatedGroupOfADeadGovernor_isLeftAlone() throws Exception {
+    JobGroup group = host.base.create("job", CgroupHost.deadMark("job"));
+    Process sleeper = host.start("exec sleep 100");
+    group.place((int) sleeper.pid());
+    host.base.clean();
+
+    assertThat(group.holds((int) sleeper.pid())).isTrue();
+    assertThat(markOf(group)).contains(CgroupHost.deadMark("job"));
+    assertThatThrownBy(() -> host.create("job"))
+        .isInstanceOf(IdInUseException.class)
+        .hasMessageContaining("processes live in it");
+    assertThat(sleeper.isAlive()).isTrue();
+  }
+
+  @Test
+  void clean_markOfAnotherSchema_isLeftAlone() throws Exception {
+    JobGroup group = host.create("job");
+    CgroupFiles.kernel().mark(group.toString(), "schema=2\0id=job\0".getBytes());
+    host.base.clean();
+
+    assertThat(Path.of(group.toString())).isDirectory();
+    assertThatThrownBy(() -> host.create("job")).isInstanceOf(IdInUseException.class);
+  }
+
+  @Test
+  void close_lastJobGone_leavesNothing() throws Exception {
+    JobGroup group = host.create("job");
+    host.base.close();
+    assertThat(host.homes()).as("a job is left").allMatch(Files::exists);
+
+    group.remove();
+    host.base.close();
+    assertThat(host.homes()).noneMatch(Files::exists);
+    assertThat(host.create("again").exists()).as("made on demand").isTrue();
+  }
+
+  @Test
+  void create_homeRemovedByAnotherGovernor_isMadeAgain() throws Exception {
+    host.create("job").remove();
+    host.base(CgroupFiles.kernel()).close();
+    assertThat(host.homes()).noneMatch(Files::exists);
+
+    JobGroup group = host.create("job");
+    assertThat(group.apply(Limits.NONE.memoryMaxBytes(64 << 20)).get(0).status())
+        .isEqualTo(Status.APPLIED);
+  }
+
+  @Test
+  void mark_written_isReadBackEqual() throws Exception {
+    JobGroup group = host.create("job");
+    Mark mark = CgroupHost.mark("job").leader(4711, 123_456).disowned();
+    group.mark(mark);
+
+    assertThat(markOf(group)).contains(mark);
+    assertThat(mark.ownerAlive()).isFalse();
+    assertThat(CgroupHost.mark("job").ownerAlive()).isTrue();
+    assertThat(CgroupHost.deadMark("job").ownerAlive()).isFalse();
+  }
+
+  @Test
+  void find_configured_isUsedInEveryHierarchy() throws Exception {
+    String directory = host.create("base").toString();
+    String path = host.hierarchies.job().get(0).path(directory);
+    for (String configured : List.of(directory, path)) {
+      Base nested =
+          Base.find(CgroupFiles.kernel(), host.hierarchies, Optional.of(configured), "ffrtmp");
+      JobGroup group = nested.create("job", CgroupHost.mark("job"));
+
+      for (Path home : host.homes()) {
+        assertThat(home.resolve("base/ffrtmp/job")).isDirectory();
+      }
+      assertThat(group.remove()).isTrue();
+      nested.close();
+      assertThat(host.homes().get(0).resolve("base/ffrtmp")).doesNotExist();
+    }
+  }
+
+  @Test
+  void find_configuredLookalike_isNoBase(@TempDir Path lookalike) throws Exception {
+    Files.createFile(lookalike.resolve("cgroup.procs"));
+    Base base =
+        Base.find(
+            CgroupFiles.kernel(), host.hierarchies, Optional.of(lookalike.toString()), host.name);
+    JobGroup group = base.create("job", CgroupHost.mark("job"));
+
+    assertThat(group.exists()).isFalse();
+    assertThat(lookalike.resolve(host.name)).doesNotExist();
+    assertThat(base.capabilities())
+        .filteredOn(each -> each.name().equals("base"))
+        .allMatch(each -> each.state() == Capability.State.NO && each.cure().isPresent());
+  }
+
+  @Test
+  void isCgroup_realFileSystems_areToldApart(@TempDir Path directory) {
+    Hierarchy hierarchy = host.hierarchies.job().get(0);
+    assertThat(Hierarchies.isCgroup(hierarchy.mountPoint(), hierarchy.unified())).isTrue();
+    assertThat(Hierarchies.isCgroup(hierarchy.mountPoint(), !hierarchy.unified())).isFalse();
+    assertThat(Hierarchies.isCgroup(directory.toString(), true)).isFalse();
+    assertThat(Hierarchies.isCgroup("/dev/shm", false)).isFalse();
+    assertThat(Hierarchies.isCgroup("/no/such/directory", true)).isFalse();
+  }
+
+  @Test
+  void withoutABase_everyLimitIsRefusedWithACure() throws Exception {
+    Base none =
+        Base.find(
+            CgroupFiles.kernel(), host.hierarchies, Optional.of("/no/such/cgroup"), host.name);
+    JobGroup group = none.create("job", CgroupHost.mark("job"));
+    group.mark(CgroupHost.mark("job"));
+    group.place(1); // moves nobody
+
+    assertThat(group.exists()).isFalse();
+    assertThat(group.apply(Limits.NONE.cpuWeight(50).memoryMaxBytes(1 << 20)))
+        .allMatch(each -> each.status() == Status.DENIED && each.cure().isPresent())
+        .hasSize(2);
+    assertThat(group.usage().counters()).isEmpty();
+    assertThat(group.populated()).isFalse();
+    assertThat(group.remove()).isTrue();
+    assertThatCode(none::clean).doesNotThrowAnyException();
+    none.close();
+  }
+
+  @Test
+  void everyOperation_failing_leavesNothingHalfMade() throws Exception {
+    Limits limits = Limits.NONE.cpuMax(CpuMax.cores(1)).cpuWeight(50).memoryMaxBytes(64 << 20);
+    for (int errno : List.of(5, Errno.EACCES, 28, Errno.EROFS, Errno.ENOENT, Errno.EBUSY)) {
+      boolean hit = true;
+      for (int nth = 1; hit; nth++) {
+        FaultyFiles files = new FaultyFiles(nth, errno);
+        host.base.close();
+        once(files, limits);
+        hit = files.hit();
+        assertThat(nth).isLessThan(200);
+      }
+    }
+  }
+
+  private static Optional<Mark> markOf(JobGroup group) throws ErrnoException {
+    return CgroupFiles.kernel().mark(group.toString()).flatMap(Mark::parse);
+  }
+
+  private void once(FaultyFiles files, Limits limits) throws Exception {
+    Base base = host.base(files);
+    try {
+      JobGroup group = base.create("job", CgroupHost.mark("job"));
+      boolean before = files.hit();
+      List<LimitOutcome> outcomes = group.apply(limits);
+      assertThat(outcomes).as(files.failed).hasSize(3);
+      boolean during = files.hit() && !before;
+      if (!during && !host.unified()) {
+        assertThat(outcomes).allMatch(each -> each.status() == Status.APPLIED);
+      }
+      group.readBack(Receipt.of(outcomes));
+      group.usage();
+      group.oomKilled();
+      group.members();
+      group.populated();
+      if (!group.remove()) {
+        assertThat(files.failed).startsWith("rmdir");
+        assertThat(new FaultyFiles(-1, 0).subdirectories(group.toString())).isEmpty();
+        host.base.create("other", CgroupHost.mark("other")).remove();
+      }
+      base.clean();
+    } catch (ErrnoException e) {
+      assertThat(e).hasMessageContaining("injected");
+      assertThat(host.homes())
+          .as(files.failed)
+          .noneMatch(home -> Files.exists(home.resolve("job")));
+    }
+    base.close();
+    for (Path home : host.homes()) {
+      Files.deleteIfExists(home.resolve("job"));
+      Files.deleteIfExists(home);
+    }
+  }
+}

@@ -1,0 +1,329 @@
+package io.ffrtmp.governance.linux.cgroup;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.ffrtmp.governance.CpuMax;
+import io.ffrtmp.governance.Evidence.OomCause;
+import io.ffrtmp.governance.IoMax;
+import io.ffrtmp.governance.LimitOutcome;
+import io.ffrtmp.governance.LimitOutcome.Detail;
+import io.ffrtmp.governance.LimitOutcome.Status;
+import io.ffrtmp.governance.Limits;
+import io.ffrtmp.governance.Receipt;
+import io.ffrtmp.governance.ResourceUsage;
+import io.ffrtmp.governance.ResourceUsage.Counter;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Libc;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** Limits that are written are there, and bite; shown by reading the kernel's files ourselves. */
+@Tag("kernel")
+class JobGroupKernelTest {
+  private static final String HOG = "x=xxxxxxxxxxxxxxxx; while :; do x=$x$x; done";
+
+  private final CgroupHost host = new CgroupHost();
+
+  @AfterEach
+  void leaveNothing() throws Exception {
+    host.close();
+  }
+
+  @Test
+  void create_makesADirectoryOfOurOwnInEachHierarchy() throws Exception {
+    JobGroup group = host.create("job");
+
+    for (Path home : host.homes()) {
+      assertThat(home.resolve("job")).isDirectory();
+      assertThat(Files.getAttribute(home.resolve("job"), "unix:mode")).isEqualTo(040700);
+    }
+    assertThat(group.remove()).isTrue();
+    assertThat(host.homes()).noneMatch(home -> Files.exists(home.resolve("job")));
+    assertThat(group.remove()).as("gone is gone").isTrue();
+  }
+
+  @Test
+  void apply_limitsWithinReach_areInTheKernelsFiles() throws Exception {
+    Limits limits =
+        Limits.NONE.cpuMax(new CpuMax(50_000, 200_000)).cpuWeight(200).memoryMaxBytes(64L << 20);
+    List<LimitOutcome> outcomes = host.create("job").apply(limits);
+
+    assertThat(outcomes).extracting(LimitOutcome::status).containsOnly(Status.APPLIED);
+    if (host.unified()) {
+      assertThat(host.read("cpu", "job", "cpu.max")).isEqualTo("50000 200000");
+      assertThat(host.read("cpu", "job", "cpu.weight")).isEqualTo("200");
+      assertThat(host.read("memory", "job", "memory.max")).isEqualTo("67108864");
+    } else {
+      assertThat(host.read("cpu", "job", "cpu.cfs_quota_us")).isEqualTo("50000");
+      assertThat(host.read("cpu", "job", "cpu.cfs_period_us")).isEqualTo("200000");
+      assertThat(host.read("cpu", "job", "cpu.shares")).isEqualTo("2048");
+      assertThat(host.read("memory", "job", "memory.limit_in_bytes")).isEqualTo("67108864");
+    }
+  }
+
+  @Test
+  void apply_memoryBetweenPages_isAdjustedToWhatTheKernelMadeOfIt() throws Exception {
+    LimitOutcome outcome = host.create("job").apply(Limits.NONE.memoryMaxBytes(1_000_000)).get(0);
+
+    assertThat(outcome.status()).isEqualTo(Status.ADJUSTED);
+    assertThat(outcome.get(Detail.WRITTEN)).contains("1000000");
+    assertThat(outcome.readBack()).contains("999424");
+    assertThat(outcome.effective()).contains("999424");
+    assertThat(outcome.get(Detail.EFFECTIVE_AT)).isEmpty();
+  }
+
+  @Test
+  void apply_ioMaxByPath_isWrittenForItsDisk() throws Exception {
+    Path path = Path.of("/var/tmp");
+    String disk = diskOf(path);
+    Limits limits =
+        Limits.NONE.ioMax(IoMax.path(path).readBytesPerSecond(4 << 20).writesPerSecond(100));
+    LimitOutcome outcome = host.create("job").apply(limits).get(0);
+
+    assertThat(outcome.status()).as("%s", outcome).isEqualTo(Status.APPLIED);
+    assertThat(outcome.readBack()).contains(disk + " rbps=4194304 wiops=100");
+    if (host.unified()) {
+      assertThat(host.read("io", "job", "io.max"))
+          .isEqualTo(disk + " rbps=4194304 wbps=max riops=max wiops=100");
+    } else {
+      assertThat(host.read("io", "job", "blkio.throttle.read_bps_device"))
+          .isEqualTo(disk + " 4194304");
+      assertThat(host.read("io", "job", "blkio.throttle.write_iops_device"))
+          .isEqualTo(disk + " 100");
+    }
+  }
+
+  @Test
+  void apply_ioMaxOfNoDisk_isUnsupportedAndSaysWhy() throws Exception {
+    Limits limits =
+        Limits.NONE
+            .ioMax(IoMax.device(4000, 77).readsPerSecond(10))
+            .ioMax(IoMax.path(Path.of("/proc")).readsPerSecond(10))
+            .ioMax(IoMax.path(Path.of("/no/such/file")).readsPerSecond(10));
+    List<LimitOutcome> outcomes = host.create("job").apply(limits);
+
+    assertThat(outcomes)
+        .hasSize(3)
+        .extracting(LimitOutcome::status)
+        .containsOnly(Status.UNSUPPORTED);
+    assertThat(outcomes).allMatch(each -> each.errno().orElse("").equals("ENODEV"));
+    assertThat(outcomes).allMatch(each -> each.cure().orElse("").contains("lsblk"));
+  }
+
+  @Test
+  void cpuMax_busyLoop_getsItsShare() throws Exception {
+    JobGroup group = host.create("job");
+    group.apply(Limits.NONE.cpuMax(new CpuMax(20_000, 100_000)));
+    Process loop = host.run(group, "while :; do :; done");
+    long before = cpuMicros("job");
+    long start = System.nanoTime();
+    await().pollDelay(Duration.ofSeconds(3)).until(loop::isAlive);
+    double share = (cpuMicros("job") - before) / ((System.nanoTime() - start) / 1000.0);
+
+    assertThat(share).isBetween(0.18, 0.22);
+    ResourceUsage usage = group.usage();
+    assertThat(usage.get(Counter.CPU_THROTTLED_PERIODS).orElseThrow()).isGreaterThan(10);
+    assertThat(usage.get(Counter.CPU_THROTTLED_USEC).orElseThrow()).isGreaterThan(1_000_000);
+    assertThat(usage.get(Counter.CPU_USER_USEC).orElseThrow()).isBetween(200_000L, 1_200_000L);
+  }
+
+  @Test
+  void memoryMax_hog_diesOfItsOwnLimit() throws Exception {
+    JobGroup group = host.create("job");
+    group.apply(Limits.NONE.memoryMaxBytes(32 << 20));
+    assertThat(group.oomKilled()).isEmpty();
+
+    assertThat(host.run(group, HOG).waitFor()).isEqualTo(137);
+    assertThat(group.oomKilled()).contains(OomCause.OWN_LIMIT);
+    assertThat(group.usage().get(Counter.OOM_KILLS)).hasValue(1);
+    assertThat(group.usage().get(Counter.MEMORY_PEAK_BYTES).orElse(32 << 20))
+        .isBetween(16L << 20, 33L << 20);
+  }
+
+  @Test
+  void memoryMax_tighterAbove_isToldAndBlamed() throws Exception {
+    JobGroup group = host.create("job");
+    String file = host.unified() ? "memory.max" : "memory.limit_in_bytes";
+    Path above = host.directory("memory", "job").getParent();
+    Files.writeString(above.resolve(file), "33554432");
+    LimitOutcome outcome = group.apply(Limits.NONE.memoryMaxBytes(256 << 20)).get(0);
+
+    assertThat(outcome.status()).isEqualTo(Status.ADJUSTED);
+    assertThat(outcome.readBack()).contains("268435456");
+    assertThat(outcome.effective()).contains("33554432");
+    assertThat(outcome.get(Detail.EFFECTIVE_AT)).contains(above.toString());
+    assertThat(host.run(group, HOG).waitFor()).isEqualTo(137);
+    assertThat(group.oomKilled()).contains(OomCause.ABOVE);
+  }
+
+  @Test
+  void cpuMax_tighterAbove_isAdjustedOnBothVersions() throws Exception {
+    JobGroup group = host.create("job");
+    Path above = host.directory("cpu", "job").getParent();
+    limitCpu(above, 30_000);
+    LimitOutcome outcome = group.apply(Limits.NONE.cpuMax(CpuMax.cores(1))).get(0);
+
+    assertThat(outcome.status()).as("%s", outcome).isEqualTo(Status.ADJUSTED);
+    assertThat(outcome.effective()).contains("30000 100000");
+    assertThat(outcome.get(Detail.EFFECTIVE_AT)).contains(above.toString());
+    Receipt receipt = Receipt.of(List.of(outcome));
+    assertThat(group.readBack(receipt)).isEqualTo(receipt);
+
+    limitCpu(above, -1);
+    Status after = group.readBack(receipt).limits().get(0).status();
+    assertThat(after).isEqualTo(host.unified() ? Status.ADJUSTED : Status.LOST);
+  }
+
+  @Test
+  void cpuMax_withinALimitAbove_isApplied() throws Exception {
+    JobGroup group = host.create("job");
+    limitCpu(host.directory("cpu", "job").getParent(), 50_000);
+
+    assertThat(group.apply(Limits.NONE.cpuMax(new CpuMax(4_000, 10_000))).get(0).status())
+        .isEqualTo(Status.APPLIED);
+    assertThat(group.apply(Limits.NONE.cpuMax(new CpuMax(400_000, 1_000_000))).get(0).status())
+        .as("the other way round")
+        .isEqualTo(Status.APPLIED);
+  }
+
+  private void limitCpu(Path directory, long quota) throws Exception {
+    if (host.unified()) {
+      String value = (quota < 0 ? "max" : quota) + " 100000";
+      Files.writeString(directory.resolve("cpu.max"), value);
+    } else {
+      Files.writeString(directory.resolve("cpu.cfs_quota_us"), "" + quota);
+    }
+  }
+
+  @Test
+  void readBack_changedByAnother_isLostWithWhatWasRead() throws Exception {
+    JobGroup group = host.create("job");
+    Limits limits = Limits.NONE.cpuWeight(200).memoryMaxBytes(64L << 20);
+    Receipt receipt = Receipt.of(group.apply(limits));
+    assertThat(group.readBack(receipt)).isEqualTo(receipt);
+
+    String file = host.unified() ? "memory.max" : "memory.limit_in_bytes";
+    Files.writeString(host.directory("memory", "job").resolve(file), "134217728");
+    List<LimitOutcome> after = group.readBack(receipt).limits();
+    assertThat(after).extracting(LimitOutcome::status).containsExactly(Status.APPLIED, Status.LOST);
+    assertThat(after.get(1).readBack()).contains("134217728");
+
+    group.remove();
+    after = group.readBack(receipt).limits();
+    assertThat(after).extracting(LimitOutcome::status).containsOnly(Status.LOST);
+    assertThat(after).allMatch(each -> each.errno().orElse("").equals("ENOENT"));
+  }
+
+  @Test
+  void place_process_isHeldInEveryHierarchy() throws Exception {
+    JobGroup group = host.create("job");
+    Process sleeper = host.start("sleep 100 & wait");
+    int pid = (int) sleeper.pid();
+    assertThat(group.holds(pid)).isFalse();
+    assertThat(group.populated()).isFalse();
+
+    group.place(pid);
+    assertThat(group.holds(pid)).isTrue();
+    assertThat(group.movedOut(pid)).isFalse();
+    assertThat(group.members()).contains(pid).doesNotHaveDuplicates();
+    assertThat(group.populated()).isTrue();
+    assertThat(group.remove()).as("never with a process inside").isFalse();
+    assertThat(host.homes()).allMatch(home -> Files.exists(home.resolve("job")));
+
+    Path cpu = host.directory("cpu", "job").getParent().resolve("elsewhere");
+    Files.createDirectory(cpu);
+    Files.writeString(cpu.resolve("cgroup.procs"), "" + pid);
+    assertThat(group.holds(pid)).isFalse();
+    assertThat(group.movedOut(pid)).isTrue();
+  }
+
+  @Test
+  void movedOut_zombieOfTheGroup_isNoEvidence() throws Exception {
+    JobGroup group = host.create("job");
+    Process parent = host.start("sleep 100 & echo $!; read go"); // which does not reap
+    int pid = Integer.parseInt(parent.inputReader().readLine());
+    group.place(pid);
+    ProcessHandle.of(pid).orElseThrow().destroyForcibly();
+    await().until(() -> Files.readString(Path.of("/proc/" + pid + "/stat")).contains(") Z "));
+
+    assertThat(group.movedOut(pid)).isFalse();
+  }
+
+  @Test
+  void remove_groupsOfTheWorkload_goFirst() throws Exception {
+    JobGroup group = host.create("job");
+    for (Path home : host.homes()) {
+      Files.createDirectories(home.resolve("job/a/b"));
+      Files.createDirectories(home.resolve("job/c"));
+    }
+    Process sleeper = host.start("exec sleep 100");
+    Files.writeString(host.homes().get(0).resolve("job/a/b/cgroup.procs"), "" + sleeper.pid());
+    assertThat(group.populated()).isTrue();
+    assertThat(group.members()).containsExactly((int) sleeper.pid());
+    assertThat(group.remove()).isFalse();
+    assertThat(host.homes().get(0).resolve("job/c")).as("nothing half removed").isDirectory();
+
+    host.end(sleeper);
+    await().until(group::remove); // v1 lags behind the exit
+    assertThat(host.homes()).noneMatch(home -> Files.exists(home.resolve("job")));
+  }
+
+  @Test
+  void killAll_unified_endsEveryMember() throws Exception {
+    JobGroup group = host.create("job");
+    Process sleeper = host.run(group, "sleep 100 & sleep 100");
+    boolean killed = group.killAll();
+
+    assertThat(killed).isEqualTo(host.unified());
+    assumeTrue(killed, "cgroup.kill is v2's");
+    assertThat(sleeper.waitFor()).isEqualTo(137);
+    await().until(() -> !group.populated());
+  }
+
+  @Test
+  void openEvents_unifiedOnly() throws Exception {
+    JobGroup group = host.create("job");
+    assertThat(group.openEvents().isPresent()).isEqualTo(host.unified());
+    int directory = group.open();
+    Libc.close(directory);
+    assumeFalse(host.unified(), "v1 has no cgroup.events");
+    group.remove();
+    assertThatThrownBy(group::open).isInstanceOf(ErrnoException.class);
+  }
+
+  @Test
+  void usage_removedGroup_isUnknownNotZero() throws Exception {
+    JobGroup group = host.create("job");
+    assertThat(group.usage().counters()).containsKey(Counter.CPU_USER_USEC);
+    group.remove();
+    assertThat(group.usage()).isEqualTo(ResourceUsage.UNKNOWN);
+    assertThat(group.oomKilled()).isEmpty();
+    assertThat(group.members()).isEmpty();
+  }
+
+  private long cpuMicros(String id) throws Exception {
+    return host.unified()
+        ? Long.parseLong(host.read("cpu", id, "cpu.stat").split("\\s+")[1])
+        : Long.parseLong(host.read("cpuacct", id, "cpuacct.usage")) / 1000;
+  }
+
+  private static String diskOf(Path path) throws Exception {
+    Process lsblk =
+        new ProcessBuilder("findmnt", "-no", "MAJ:MIN", "--target", path.toString()).start();
+    String number = lsblk.inputReader().readLine().strip();
+    assumeFalse(number.startsWith("0:"), path + " lies on no disk of its own");
+    Path device = Path.of("/sys/dev/block", number).toRealPath();
+    return Files.exists(device.resolve("partition"))
+        ? Files.readString(device.getParent().resolve("dev")).strip()
+        : number;
+  }
+}

@@ -1,0 +1,151 @@
+package io.ffrtmp.governance.linux.cgroup;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.ffrtmp.governance.Capability;
+import io.ffrtmp.governance.Capability.State;
+import io.ffrtmp.governance.LimitOutcome;
+import io.ffrtmp.governance.LimitOutcome.Status;
+import io.ffrtmp.governance.Limits;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** What only v2 has: controllers that are handed down, and groups that must be leaves. */
+@Tag("kernel")
+class UnifiedKernelTest {
+  private static final Limits LIMITS = Limits.NONE.cpuWeight(50).memoryMaxBytes(64 << 20);
+
+  private final CgroupHost host = new CgroupHost();
+  private final CgroupFiles files = CgroupFiles.kernel();
+
+  @BeforeEach
+  void needsUnified() {
+    assumeTrue(host.unified(), "cgroup v2 holds no controllers here");
+  }
+
+  @AfterEach
+  void leaveNothing() throws Exception {
+    host.close();
+  }
+
+  private Base beneath(JobGroup group) {
+    return Base.find(files, host.hierarchies, Optional.of(group.toString()), "ffrtmp");
+  }
+
+  private static String handedDown(Object directory) throws Exception {
+    return Files.readString(Path.of(directory + "/cgroup.subtree_control")).strip();
+  }
+
+  @Test
+  void close_configuredBase_handsBackWhatItEnabled() throws Exception {
+    JobGroup outer = host.create("outer");
+    Base base = beneath(outer);
+    assertThat(handedDown(outer)).isEmpty();
+    JobGroup job = base.create("job", CgroupHost.mark("job"));
+    assertThat(handedDown(outer).split(" ")).contains("cpu", "io", "memory");
+    assertThat(job.apply(LIMITS)).allMatch(each -> each.status() == Status.APPLIED);
+
+    base.close();
+    assertThat(handedDown(outer)).as("a job needs it").contains("memory");
+    job.remove();
+    base.close();
+    assertThat(handedDown(outer)).isEmpty();
+    assertThat(Path.of(outer + "/ffrtmp")).doesNotExist();
+  }
+
+  @Test
+  void close_controllersEnabledByOthers_stay() throws Exception {
+    JobGroup outer = host.create("outer");
+    Files.writeString(Path.of(outer + "/cgroup.subtree_control"), "+memory");
+    Base base = beneath(outer);
+    base.create("job", CgroupHost.mark("job")).remove();
+    base.close();
+
+    assertThat(handedDown(outer)).isEqualTo("memory");
+  }
+
+  @Test
+  void apply_processesInTheBase_isUnsupportedWithTheCure() throws Exception {
+    JobGroup outer = host.create("outer");
+    Process sleeper = host.start("sleep 1000");
+    outer.place((int) sleeper.pid());
+    JobGroup job = beneath(outer).create("job", CgroupHost.mark("job"));
+    List<LimitOutcome> outcomes = job.apply(LIMITS);
+    Process other = host.start("sleep 1000");
+    job.place((int) other.pid()); // that must be possible all the same
+    host.end(other);
+
+    assertThat(outcomes).extracting(LimitOutcome::status).containsOnly(Status.UNSUPPORTED);
+    assertThat(outcomes).allMatch(each -> each.errno().orElse("").equals("EBUSY"));
+    assertThat(outcomes).allMatch(each -> each.cure().orElse("").contains("DelegateSubgroup="));
+
+    host.end(sleeper);
+    assertThat(job.apply(LIMITS)).as("asked again").allMatch(each -> each.status().inForce());
+    assertThat(job.remove()).isTrue();
+    Files.delete(Path.of(outer + "/ffrtmp"));
+  }
+
+  @Test
+  void apply_homeMadeByAnotherGovernorJustNow_isHandedDownToo() throws Exception {
+    host.create("first").remove();
+    Base other = host.base(files);
+    other.close();
+    Files.createDirectory(host.homes().get(0)); // it has made the home and not enabled yet
+    JobGroup job = host.create("job");
+
+    assertThat(job.apply(LIMITS)).allMatch(each -> each.status() == Status.APPLIED);
+  }
+
+  @Test
+  void bornInside_unified_isTrue() {
+    assertThat(host.base.bornInside()).isTrue();
+  }
+
+  @Test
+  void becomeLeaf_aloneInOurOwnGroup_isUndoneAtTheEnd() throws Exception {
+    Hierarchy tree = host.hierarchies.job().get(0);
+    String own = tree.directory(tree.own()).orElse("");
+    Optional<Base> ours =
+        Site.find(host.hierarchies, tree, Optional.of(own))
+            .filter(Site::isOurOwn)
+            .map(site -> Base.find(files, host.hierarchies, Optional.of(own), host.name));
+    assumeTrue(ours.isPresent(), "we live in the root cgroup");
+    boolean alone = files.read(own + "/cgroup.procs").strip().lines().count() == 1;
+    assumeTrue(alone, "other processes live in " + own);
+    assumeFalse(Files.exists(Path.of(own, "ffrtmp-leaf")));
+    String before = handedDown(own);
+    Base base = ours.get();
+    try {
+      assertThat(memory(base).state()).isEqualTo(State.NO);
+      assertThat(memory(base).cure().orElse("")).contains("DelegateSubgroup=");
+      assertThat(base.becomeLeaf("ffrtmp-leaf").orElseThrow().state()).isEqualTo(State.YES);
+      assertThat(files.read("/proc/self/cgroup").strip()).endsWith("/ffrtmp-leaf");
+      assertThat(memory(base).state()).isEqualTo(State.YES);
+      JobGroup job = base.create("job", CgroupHost.mark("job"));
+      assertThat(job.apply(LIMITS)).allMatch(each -> each.status().inForce());
+      base.close();
+      assertThat(files.read("/proc/self/cgroup")).as("a job is left").contains("/ffrtmp-leaf");
+      job.remove();
+    } finally {
+      base.close();
+    }
+    assertThat(files.read("/proc/self/cgroup").strip()).isEqualTo("0::" + tree.own());
+    assertThat(Path.of(own, "ffrtmp-leaf")).doesNotExist();
+    assertThat(handedDown(own)).isEqualTo(before);
+  }
+
+  private static Capability memory(Base base) {
+    return base.capabilities().stream()
+        .filter(each -> each.name().equals("memory.max"))
+        .findFirst()
+        .orElseThrow();
+  }
+}
