@@ -228,8 +228,8 @@ final class JobTree {
   }
 
   /**
-   * How many descriptors this JVM holds, leaving out jars and files of its own, which it opens when
-   * it likes. The least of some readings, for the same reason.
+   * How many descriptors this JVM holds, leaving out what it opens when it likes: jars, files of
+   * its own, and the memory files of its own cgroup, by which it sizes itself.
    */
   static int descriptors() {
     return IntStream.range(0, 5).map(again -> descriptorsNow()).min().orElseThrow();
@@ -240,7 +240,10 @@ final class JobTree {
     try (DirectoryStream<Path> all = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
       for (Path each : all) {
         String held = Files.isSymbolicLink(each) ? Files.readSymbolicLink(each).toString() : "";
-        count += held.isEmpty() || held.matches("/proc/.*|/usr/.*|.*\\.jar") ? 0 : 1;
+        count +=
+            held.isEmpty() || held.matches("/proc/.*|/usr/.*|.*\\.jar|/sys/.*/memory\\.\\w+")
+                ? 0
+                : 1;
       }
       return count;
     } catch (IOException closedMeanwhile) {
