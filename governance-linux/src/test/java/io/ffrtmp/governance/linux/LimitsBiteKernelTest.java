@@ -48,8 +48,9 @@ class LimitsBiteKernelTest extends RunContract {
     assumeTrue(tree.has("memory"), "needs the memory controller");
     assumeNoSwap();
     assumeTrue(Files.isExecutable(Path.of("/usr/bin/stress-ng")), "needs stress-ng");
+    // It starts its hog again after each kill, until it is killed itself.
     Workload stressor =
-        Workload.of("stress-ng", "--vm", "1", "--vm-bytes", "256M", "--vm-keep", "--oomable")
+        Workload.of("stress-ng", "--vm", "1", "--vm-bytes", "256M", "--vm-keep")
             .limits(memory(64))
             .limitsRequired(true)
             .directory(dir);
@@ -101,9 +102,12 @@ class LimitsBiteKernelTest extends RunContract {
   @Test
   void cpuMax_busyLoop_getsItsShareAndIsThrottled() throws Exception {
     assumeTrue(tree.has("cpu"), "needs the cpu controller");
-    Limits quarter = Limits.NONE.cpuMax(new CpuMax(5_000, 20_000)); // the first period gives twice
+    Limits quarter = Limits.NONE.cpuMax(new CpuMax(5_000, 20_000)).cpuWeight(10_000);
     StartedJob job = governor.start(Workload.of("sh", "-c", BUSY[2]).limits(quarter).jobId("busy"));
-    runFor(job, Duration.ofMillis(300)); // past the gate and the first period
+    // A busy host must not starve it: a ceiling is no promise.
+    Path weight = tree.file("cpu", "", "cpu.weight", "cpu.shares");
+    Files.writeString(weight, tree.unified("cpu") ? "10000" : "262144");
+    runFor(job, Duration.ofMillis(300)); // past the gate and the first period, which gives twice
 
     long from = System.nanoTime();
     Duration before = tree.cpuTime("busy");
