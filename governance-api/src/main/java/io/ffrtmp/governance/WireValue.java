@@ -90,7 +90,8 @@ abstract class WireValue extends Value {
   }
 
   static Instant time(Object time) {
-    return Instant.parse(time.toString()).truncatedTo(ChronoUnit.MICROS);
+    return (time instanceof Instant known ? known : Instant.parse(time.toString()))
+        .truncatedTo(ChronoUnit.MICROS);
   }
 
   /** Seconds with six decimals: a double would not read back equal over days. */

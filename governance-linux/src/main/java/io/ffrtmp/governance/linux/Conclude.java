@@ -21,8 +21,10 @@ import io.ffrtmp.governance.linux.process.ProcStat;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,11 +40,17 @@ final class Conclude {
   private final List<JobListener> listeners;
   private final Consumer<GovernedJob> unregister;
   private final Linger linger;
+  private final Executor consumers;
   private final AtomicLong listenerFailures = new AtomicLong();
 
-  Conclude(List<JobListener> listeners, Consumer<GovernedJob> unregister, Linger linger) {
+  Conclude(
+      List<JobListener> listeners,
+      Consumer<GovernedJob> unregister,
+      Linger linger,
+      Executor consumers) {
     this.listeners = listeners;
     this.unregister = unregister;
+    this.consumers = consumers;
     this.linger = linger;
   }
 
@@ -55,23 +63,20 @@ final class Conclude {
     tell(listener -> listener.started(start));
   }
 
-  /** The leader has ended. The group is read while the zombie holds it, then that is reaped. */
+  /** The leader has ended: it is reaped, its group read and removed, the result frozen. */
   void ended(GovernedJob job) {
-    JobResult result;
-    try {
-      Evidence evidence = whereabouts(job);
-      result = freeze(job, new Ended(status(job)), evidence);
-      linger.sweep();
-      if (!job.group.remove()) {
-        disown(job);
-        linger.removeWhenEmpty(job.group);
-      }
-    } catch (RuntimeException | Error e) {
-      LOG.error("job {} was not observed to its end", job.id(), e);
-      Ending broken = new Ended(new Unknown(Cause.OBSERVATION_BROKE));
-      result = freeze(job, broken, job.receipt, ResourceUsage.UNKNOWN, Evidence.NONE);
+    Ending broken = new Ended(new Unknown(Cause.OBSERVATION_BROKE));
+    conclude(job, broken, () -> ended(job, whereabouts(job), status(job)));
+  }
+
+  private JobResult ended(GovernedJob job, Evidence evidence, ExitStatus status) {
+    JobResult result = freeze(job, new Ended(status), evidence);
+    linger.sweep();
+    if (!job.group.remove()) {
+      disown(job);
+      linger.removeWhenEmpty(job.group);
     }
-    finish(job, result);
+    return result;
   }
 
   private static ExitStatus status(GovernedJob job) {
@@ -84,9 +89,43 @@ final class Conclude {
 
   /** We stop watching; limits are read back, the mark loses its owner, the group stays. */
   void detached(GovernedJob job) {
-    Evidence evidence = whereabouts(job);
-    disown(job);
-    finish(job, freeze(job, new Detached(), evidence));
+    conclude(
+        job,
+        new Detached(),
+        () -> {
+          JobResult result = freeze(job, new Detached(), whereabouts(job));
+          disown(job);
+          return result;
+        });
+  }
+
+  /** One that was detached before it ended: it is reaped without a word, its group removed. */
+  void endedUnwatched(GovernedJob job) {
+    job.pidfd.ifPresent(ExitReader::reap);
+    job.pidfd.ifPresent(Pidfd::close);
+    if (job.group.exists()) {
+      linger.removeWhenEmpty(job.group);
+    }
+  }
+
+  /** Whatever goes wrong, there is a result, and nobody waits for ever. */
+  private void conclude(GovernedJob job, Ending broken, Supplier<JobResult> conclusion) {
+    JobResult result;
+    job.grouped.lock();
+    try {
+      result = conclusion.get();
+    } catch (RuntimeException | Error e) {
+      LOG.error("job {} was not observed to its end", job.id(), e);
+      result = freeze(job, broken, job.receipt, ResourceUsage.UNKNOWN, Evidence.NONE);
+      disown(job);
+    } finally {
+      job.grouped.unlock();
+    }
+    JobResult frozen = result;
+    tell(listener -> listener.finished(frozen));
+    JOBS.info("{}", frozen);
+    unregister.accept(job);
+    job.complete(frozen, consumers);
   }
 
   private static Evidence whereabouts(GovernedJob job) {
@@ -106,8 +145,11 @@ final class Conclude {
   }
 
   private static JobResult freeze(GovernedJob job, Ending ending, Evidence found) {
+    if (!job.group.exists()) {
+      return freeze(job, ending, job.receipt, ResourceUsage.UNKNOWN, found);
+    }
     Evidence evidence = job.group.oomKilled().map(found::oomKilledBy).orElse(found);
-    if (job.group.exists() && ending instanceof Ended) {
+    if (ending instanceof Ended && job.group.placed()) {
       evidence = evidence.survivors(job.group.members().size());
     }
     return freeze(job, ending, job.group.readBack(job.receipt), job.group.usage(), evidence);
@@ -117,13 +159,6 @@ final class Conclude {
       GovernedJob job, Ending ending, Receipt receipt, ResourceUsage usage, Evidence evidence) {
     return JobResult.freeze(
         job.start, Instant.now(), since(job.startNanos), ending, receipt, usage, evidence);
-  }
-
-  private void finish(GovernedJob job, JobResult result) {
-    unregister.accept(job);
-    tell(listener -> listener.finished(result));
-    JOBS.info("{}", result);
-    job.complete(result);
   }
 
   /** A start that failed after validation. */

@@ -13,9 +13,11 @@ import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.ReentrantLock;
 
 /** What every job is: its facts, its group, its descriptor, and one result, concluded once. */
 abstract class GovernedJob {
@@ -31,6 +33,9 @@ abstract class GovernedJob {
 
   /** For those who wait here; nobody else has it, as a waiter runs what hangs on its future. */
   private final CompletableFuture<JobResult> result = new CompletableFuture<>();
+
+  /** While it is held and the job is watched, the group is this job's, and not a successor's. */
+  final ReentrantLock grouped = new ReentrantLock();
 
   private final CompletableFuture<JobResult> copied = new CompletableFuture<>();
 
@@ -60,10 +65,17 @@ abstract class GovernedJob {
     return !concluded.get();
   }
 
-  /** Hands the result to all who wait, those in {@link #await()} first. */
-  final void complete(JobResult frozen) {
+  /**
+   * Hands the result to all who wait: to those in {@link #await()} here, to the consumers of
+   * futures, which may themselves wait for jobs, on threads that no conclusion needs.
+   */
+  final void complete(JobResult frozen, Executor consumers) {
     result.complete(frozen);
-    copied.complete(frozen);
+    if (copied.getNumberOfDependents() > 0) {
+      copied.completeAsync(() -> frozen, consumers);
+    } else {
+      copied.complete(frozen);
+    }
   }
 
   public final String id() {
@@ -91,8 +103,15 @@ abstract class GovernedJob {
   }
 
   public final ResourceUsage usage() {
-    ResourceUsage now = group.usage();
-    return result.isDone() ? result.join().usage() : now;
+    grouped.lock();
+    try {
+      if (watched()) {
+        return group.usage();
+      }
+    } finally {
+      grouped.unlock();
+    }
+    return result.join().usage();
   }
 
   public final JobResult await() throws InterruptedException {
@@ -114,7 +133,8 @@ abstract class GovernedJob {
   }
 
   private static long saturatedNanos(Duration timeout) {
-    return timeout.toDays() > 36_500 ? Long.MAX_VALUE : Math.max(0, timeout.toNanos());
+    boolean longer = timeout.toDays() > 36_500;
+    return timeout.isNegative() ? 0 : longer ? Long.MAX_VALUE : timeout.toNanos();
   }
 
   public final CompletableFuture<JobResult> onExit() {

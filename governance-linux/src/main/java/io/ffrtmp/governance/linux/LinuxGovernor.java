@@ -23,11 +23,11 @@ import io.ffrtmp.governance.linux.cgroup.JobGroup;
 import io.ffrtmp.governance.linux.cgroup.Mark;
 import io.ffrtmp.governance.linux.libc.Epoll;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
-import io.ffrtmp.governance.linux.observe.ExitReader;
 import io.ffrtmp.governance.linux.observe.Watcher;
 import io.ffrtmp.governance.linux.process.SpawnException;
 import io.ffrtmp.governance.linux.process.Spawner;
 import io.ffrtmp.governance.linux.process.Spawner.Spawned;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,9 +35,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -65,7 +67,10 @@ public final class LinuxGovernor implements Governor {
   private final Base base;
   private final Spawner spawner = new Spawner();
   private final Watcher watcher;
-  private final ExecutorService results = resultThreads();
+  private final ExecutorService results =
+      threads("governance-result-", RESULT_THREADS, new LinkedBlockingQueue<>());
+  private final ExecutorService consumers =
+      threads("governance-consumer-", Integer.MAX_VALUE, new SynchronousQueue<>());
   private final Linger linger;
   private final Conclude conclude;
   private final AtomicBoolean canBeBorn;
@@ -74,6 +79,7 @@ public final class LinuxGovernor implements Governor {
   private final Map<String, GovernedJob> jobs = new ConcurrentHashMap<>();
   private final ReadWriteLock opened = new ReentrantReadWriteLock();
   private boolean closed;
+  private Optional<HostReport> host = Optional.empty();
 
   private LinuxGovernor(Builder builder) throws ErrnoException {
     Hierarchies hierarchies = Hierarchies.read(builder.files);
@@ -82,7 +88,7 @@ public final class LinuxGovernor implements Governor {
             builder.files, hierarchies, Optional.ofNullable(builder.base), builder.directoryName);
     watcher = new Watcher("governance-watcher");
     linger = new Linger(watcher, base);
-    conclude = new Conclude(List.copyOf(builder.listeners), this::unregister, linger);
+    conclude = new Conclude(List.copyOf(builder.listeners), this::unregister, linger, consumers);
     if (builder.becomeLeaf) {
       base.becomeLeaf(Builder.LEAF);
     }
@@ -151,8 +157,8 @@ public final class LinuxGovernor implements Governor {
     } catch (IdInUseException e) {
       throw new JobIdInUseException(e.getMessage());
     } catch (SpawnException e) {
-      if (group != null) {
-        group.remove();
+      if (group != null && !group.remove()) {
+        linger.removeWhenEmpty(group);
       }
       JobStart facts = JobStart.of(id, OptionalLong.empty(), Mode.RUN, workload.intent(), time);
       Receipt receipt = start == null ? Receipt.EMPTY : start.receipt();
@@ -199,16 +205,11 @@ public final class LinuxGovernor implements Governor {
     }
   }
 
-  /** Reaps silently what was detached before it ended. */
-  private static void ended(LinuxStartedJob job, Runnable conclusion) {
+  private void ended(LinuxStartedJob job, Runnable conclusion) {
     if (job.claim()) {
       conclusion.run();
     } else {
-      job.pidfd.ifPresent(
-          pidfd -> {
-            ExitReader.reap(pidfd);
-            pidfd.close();
-          });
+      conclude.endedUnwatched(job);
     }
   }
 
@@ -225,8 +226,9 @@ public final class LinuxGovernor implements Governor {
   }
 
   @Override
-  public HostReport host() {
-    return HostProbe.report(base);
+  public synchronized HostReport host() {
+    host = host.or(() -> Optional.of(HostProbe.report(base)));
+    return host.orElseThrow();
   }
 
   @Override
@@ -254,17 +256,18 @@ public final class LinuxGovernor implements Governor {
     return Long.toUnsignedString(ThreadLocalRandom.current().nextLong(), Character.MAX_RADIX);
   }
 
-  private static ExecutorService resultThreads() {
+  private static ExecutorService threads(String name, int most, BlockingQueue<Runnable> queue) {
     AtomicInteger count = new AtomicInteger();
+    int core = queue instanceof SynchronousQueue ? 0 : most;
     ThreadPoolExecutor pool =
         new ThreadPoolExecutor(
-            RESULT_THREADS,
-            RESULT_THREADS,
+            core,
+            most,
             30,
             TimeUnit.SECONDS,
-            new LinkedBlockingQueue<>(),
+            queue,
             task -> {
-              Thread thread = new Thread(task, "governance-result-" + count.incrementAndGet());
+              Thread thread = new Thread(task, name + count.incrementAndGet());
               thread.setDaemon(true);
               return thread;
             });
@@ -297,7 +300,11 @@ public final class LinuxGovernor implements Governor {
      * else, with privilege, the root of each hierarchy; else jobs get no group.
      */
     public Builder base(String cgroup) {
-      base = cgroup;
+      Path path = Path.of(cgroup).normalize();
+      if (!path.isAbsolute()) {
+        throw new IllegalArgumentException("base '" + cgroup + "' is no absolute path of a cgroup");
+      }
+      base = path.toString();
       return this;
     }
 

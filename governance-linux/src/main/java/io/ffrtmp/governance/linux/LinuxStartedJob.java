@@ -33,7 +33,7 @@ final class LinuxStartedJob extends GovernedJob implements StartedJob {
 
   @Override
   public boolean signal(Signal signal) {
-    if (!watched() || pidfd.isEmpty()) {
+    if (!watched() || pidfd.isEmpty() || pidfd.get().ended()) {
       return false;
     }
     try {
@@ -53,15 +53,18 @@ final class LinuxStartedJob extends GovernedJob implements StartedJob {
 
   @Override
   public List<Long> kill() {
-    if (!watched()) {
-      return List.of();
-    }
+    grouped.lock();
     try {
+      if (!watched()) {
+        return List.of();
+      }
       List<Long> alive = group.killAll() ? List.of() : killMembers();
       signal(Signal.KILL); // the leader may live elsewhere: not placed, or moved by somebody else
       return alive;
     } catch (ErrnoException e) {
       throw new GovernanceException("job " + id() + ": " + e.getMessage(), e);
+    } finally {
+      grouped.unlock();
     }
   }
 

@@ -34,9 +34,8 @@ import org.slf4j.LoggerFactory;
 final class Start implements Spawner.Admission {
   private static final Logger LOG = LoggerFactory.getLogger(Start.class);
 
-  /** What a kernel without CLONE_INTO_CGROUP, or one that won't have it here, answers. */
-  private static final Set<String> NO_BIRTH =
-      Set.of("E2BIG", "ENOSYS", "EPERM", "EOPNOTSUPP", "EBUSY", "EINVAL");
+  /** Want of something, which a gate would want too. */
+  private static final Set<String> SHORTAGES = Set.of("EAGAIN", "ENOMEM", "EMFILE", "ENFILE");
 
   private final Workload workload;
   private final JobGroup group;
@@ -82,15 +81,28 @@ final class Start implements Spawner.Admission {
       markLeader(spawned.pid());
       return spawned;
     } catch (SpawnException e) {
-      if (birthplace.isEmpty() || !NO_BIRTH.contains(e.failure().errno().orElse(""))) {
+      boolean birthsFault = birthplace.isPresent() && e.failure().step() == Step.SPAWN;
+      if (!birthsFault || SHORTAGES.contains(e.failure().errno().orElse(""))) {
         throw e;
       }
-      canBeBorn.set(false); // for good: this kernel, or a filter in front of it, won't have it
-      return prepared.spawn(this);
+      return throughGateForGood(prepared);
     } catch (ErrnoException e) {
       throw platform(Step.GROUP, e);
     } finally {
       birthplace.ifPresent(Libc::close);
+    }
+  }
+
+  /**
+   * If the gate can what birth could not, then this kernel, or a filter before it, won't have it.
+   */
+  private Spawned throughGateForGood(Spawner.Prepared prepared) throws SpawnException {
+    canBeBorn.set(false);
+    try {
+      return prepared.spawn(this);
+    } catch (SpawnException workloadsOwn) {
+      canBeBorn.set(true);
+      throw workloadsOwn;
     }
   }
 
@@ -117,7 +129,7 @@ final class Start implements Spawner.Admission {
                 "process " + pid + " was moved out of " + group + " by somebody else"));
       }
     } catch (ErrnoException e) {
-      notPlaced(e);
+      notPlaced(pid, e);
     }
     markLeader(pid);
     weightUnmet()
@@ -150,11 +162,11 @@ final class Start implements Spawner.Admission {
         .findFirst();
   }
 
-  /** The limits were written, but the process is not under them: none is in force. */
-  private void notPlaced(ErrnoException e) {
+  /** The limits were written, but the process is not under all of them. */
+  private void notPlaced(int pid, ErrnoException e) {
     outcomes.replaceAll(
         each ->
-            each.status().inForce()
+            each.status().inForce() && !group.holds(pid, each.limit())
                 ? each.status(Status.DENIED)
                     .with(Detail.FILE, group + "/cgroup.procs")
                     .with(Detail.ERRNO, e.name())

@@ -21,7 +21,9 @@ enum Seam {
   GATE("before write .*ID/cgroup\\.procs .*", 1),
   HALF_PLACED("before write .*ID/cgroup\\.procs .*", 2),
   PLACED("before mark .*ID .*leader=.*", 1),
-  /** Known by the listener, not by the files. */
+  /** The workload executes, and is not watched yet; known by the listener, not by the files. */
+  GATE_OPEN("never", 1),
+  /** {@code start()} has returned. */
   REGISTERED("never", 1);
 
   private final String event;

@@ -108,7 +108,30 @@ class WaitingKernelTest extends RunContract {
   }
 
   @Test
-  void results_areDeliveredByResultThreads_neverByTheWatcher() throws Exception {
+  void consumers_thatRunJobsThemselves_blockNoConclusion() throws Exception {
+    List<CompletableFuture<JobResult>> second = new ArrayList<>();
+    List<StartedJob> jobs = new ArrayList<>();
+    for (int i = 0; i < 12; i++) {
+      StartedJob job = startReady(held("ready-" + i), "ready-" + i);
+      second.add(job.onExit().thenApply(result -> runNow()));
+      jobs.add(job);
+    }
+    jobs.forEach(job -> job.signal(Signal.TERM));
+    for (CompletableFuture<JobResult> each : second) {
+      assertThat(each.get(30, TimeUnit.SECONDS).workloadEnded()).isTrue();
+    }
+  }
+
+  private JobResult runNow() {
+    try {
+      return governor.run(sh("exit 0"));
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  void results_areDeliveredByThreadsForConsumers_neverByTheWatcher() throws Exception {
     List<CompletableFuture<String>> threads = new ArrayList<>();
     List<StartedJob> jobs = new ArrayList<>();
     for (int i = 0; i < 20; i++) {
@@ -118,7 +141,7 @@ class WaitingKernelTest extends RunContract {
     }
     jobs.forEach(job -> job.signal(Signal.TERM));
     for (CompletableFuture<String> thread : threads) {
-      assertThat(thread.get(10, TimeUnit.SECONDS)).startsWith("governance-result-");
+      assertThat(thread.get(10, TimeUnit.SECONDS)).startsWith("governance-consumer-");
     }
   }
 

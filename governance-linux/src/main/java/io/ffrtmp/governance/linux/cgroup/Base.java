@@ -79,36 +79,34 @@ public final class Base implements AutoCloseable {
     return homes.get(0).directory();
   }
 
-  private JobGroup group(String id, int from, int to) {
-    List<Group> groups = homes.subList(from, to).stream().map(home -> home.child(id)).toList();
-    return new JobGroup(files, groups, controllers, missing);
+  private JobGroup group(String id) {
+    return job(homes.stream().map(home -> home.child(id)).toList(), missing);
   }
 
-  private JobGroup group(String id) {
-    return group(id, 0, homes.size());
+  private JobGroup job(List<Group> groups, Map<String, Refusal> reasons) {
+    return new JobGroup(files, List.copyOf(groups), controllers, reasons);
   }
 
   /**
    * Makes a job's group and marks it. One of the same id that is empty and nobody's goes first.
    *
    * @throws IdInUseException if a group of this id exists, and is no such leftover
-   * @throws ErrnoException if a directory can't be made; nothing is left of it then
+   * @throws ErrnoException if the primary directory can't be made; nothing is left of it then
    */
   public JobGroup create(String jobId, Mark mark) throws ErrnoException, IdInUseException {
-    boolean made = homes.isEmpty();
-    for (int attempt = 1; !made; attempt++) {
+    Optional<JobGroup> made = homes.isEmpty() ? Optional.of(group(jobId)) : Optional.empty();
+    for (int attempt = 1; made.isEmpty(); attempt++) {
       try {
         made = prepared ? make(jobId, mark) : prepareAndMake(jobId, mark);
       } catch (ErrnoException e) {
         prepared = false;
-        boolean others = e.errno() == Errno.ENOENT || e.errno() == Errno.EAGAIN; // close(), lock()
-        if (!others || attempt == ATTEMPTS) {
+        if (e.errno() != Errno.ENOENT || attempt == ATTEMPTS) { // another governor's close()
           throw e;
         }
         Thread.yield();
       }
     }
-    return group(jobId);
+    return made.get();
   }
 
   /** No group, as none could be made: each limit is refused for that reason. */
@@ -119,27 +117,24 @@ public final class Base implements AutoCloseable {
   }
 
   /** Hands controllers down once a job is there: then no other governor removes the home. */
-  private boolean prepareAndMake(String id, Mark mark) throws ErrnoException, IdInUseException {
-    for (Group home : homes) {
-      make(home.directory());
-    }
-    boolean made = make(id, mark);
-    if (made) {
+  private Optional<JobGroup> prepareAndMake(String id, Mark mark)
+      throws ErrnoException, IdInUseException {
+    make(home());
+    Optional<JobGroup> made = make(id, mark);
+    if (made.isPresent()) {
       controllers.enable();
       prepared = true;
     }
     return made;
   }
 
-  /** False if the id was taken by a leftover, which is gone now. */
-  private boolean make(String id, Mark mark) throws ErrnoException, IdInUseException {
-    boolean made = claim(id, mark.encode());
-    if (made) {
-      makeOthers(id);
-    } else {
-      reclaim(id);
+  /** Empty if the id was taken by a leftover, which is gone now. */
+  private Optional<JobGroup> make(String id, Mark mark) throws ErrnoException, IdInUseException {
+    if (claim(id, mark.encode())) {
+      return Optional.of(makeOthers(id));
     }
-    return made;
+    reclaim(id, true);
+    return Optional.empty();
   }
 
   private boolean make(String directory) throws ErrnoException {
@@ -148,7 +143,7 @@ public final class Base implements AutoCloseable {
 
   /** Makes and marks the primary, before anybody may look whose it is; false if it exists. */
   private boolean claim(String id, byte[] mark) throws ErrnoException {
-    try (CgroupFiles.Lock home = files.lock(home(), false)) {
+    try (CgroupFiles.Lock home = files.lock(home(), true)) {
       boolean made = Call.unless(Errno.EEXIST, () -> home.mkdir(id));
       if (made) {
         markOrUndo(homes.get(0).file(id), mark);
@@ -166,30 +161,47 @@ public final class Base implements AutoCloseable {
     }
   }
 
-  /** Makes the directories beside the primary; one that had no primary is nobody's. */
-  private void makeOthers(String id) throws ErrnoException, IdInUseException {
-    int made = 1;
-    try {
-      for (; made < homes.size(); made++) {
-        String directory = homes.get(made).file(id);
-        if (!make(directory)) {
-          if (!group(id, made, made + 1).remove()) {
-            throw new IdInUseException(id, directory, "processes live in it");
+  /**
+   * Makes the directories beside the primary. One that had no primary is nobody's; one that can't
+   * be made costs the limits of its own hierarchy, and no others.
+   */
+  private JobGroup makeOthers(String id) throws ErrnoException, IdInUseException {
+    List<Group> made = new ArrayList<>(List.of(homes.get(0).child(id)));
+    Map<String, Refusal> reasons = new HashMap<>(missing);
+    for (Group home : homes.subList(1, homes.size())) {
+      Group group = home.child(id);
+      try {
+        if (!makeBelow(home, group)) {
+          if (!job(List.of(group), missing).remove()) {
+            job(made, missing).remove();
+            throw new IdInUseException(id, group.directory(), "processes live in it");
           }
-          files.mkdir(directory);
+          make(group.directory());
+        }
+        made.add(group);
+      } catch (ErrnoException e) {
+        LOG.warn("job {} goes without {}", id, group.directory(), e);
+        for (String controller : group.hierarchy().controllers()) {
+          reasons.put(controller, Refusal.of(e, group.directory(), controller));
         }
       }
-    } catch (ErrnoException | IdInUseException e) {
-      group(id, 0, made).remove();
-      throw e;
     }
+    return job(made, reasons);
+  }
+
+  /** Makes a directory, and the home above it if need be; false if it was there. */
+  private boolean makeBelow(Group home, Group group) throws ErrnoException {
+    if (Libc.access(home.directory(), Libc.F_OK) != 0) {
+      make(home.directory());
+    }
+    return make(group.directory());
   }
 
   /** Removes a group that is empty and nobody's, while nobody can make one. */
   @SuppressWarnings("try") // the lock is held, not used
-  private void reclaim(String id) throws ErrnoException, IdInUseException {
+  private void reclaim(String id, boolean wait) throws ErrnoException, IdInUseException {
     String primary = homes.get(0).file(id);
-    try (CgroupFiles.Lock home = files.lock(home(), true)) {
+    try (CgroupFiles.Lock home = files.lock(home(), wait)) {
       Optional<byte[]> bytes = files.mark(primary);
       Optional<ProcessKey> owner = liveOwner(bytes);
       if (bytes.isPresent() && bytes.flatMap(Mark::parse).isEmpty()) {
@@ -215,7 +227,7 @@ public final class Base implements AutoCloseable {
   public boolean discard(JobGroup group) {
     String directory = group.toString();
     try {
-      reclaim(directory.substring(directory.lastIndexOf('/') + 1));
+      reclaim(directory.substring(directory.lastIndexOf('/') + 1), false);
       return true;
     } catch (IdInUseException | ErrnoException e) {
       LOG.debug("{}: not removed", directory, e);
@@ -232,7 +244,7 @@ public final class Base implements AutoCloseable {
     try {
       for (String each : homes.isEmpty() ? List.<String>of() : files.subdirectories(home())) {
         try {
-          reclaim(each.substring(home().length() + 1));
+          reclaim(each.substring(home().length() + 1), false);
         } catch (ErrnoException | IdInUseException e) {
           LOG.debug("{} is left alone", each, e);
         }

@@ -94,11 +94,11 @@ public interface CgroupFiles {
     Libc.setxattr(path, MARK, value);
   }
 
-  /** Holds a directory: shared, after waiting for it; or exclusively, at once or EAGAIN. */
-  default Lock lock(String directory, boolean exclusive) throws ErrnoException {
+  /** Holds a directory, for microseconds: after waiting for it; or at once, or EAGAIN. */
+  default Lock lock(String directory, boolean wait) throws ErrnoException {
     Lock lock = new Lock(open(directory));
     try {
-      Libc.flock(lock.fd, exclusive ? Libc.LOCK_EX | Libc.LOCK_NB : Libc.LOCK_SH);
+      Libc.flock(lock.fd, wait ? Libc.LOCK_EX : Libc.LOCK_EX | Libc.LOCK_NB);
       return lock;
     } catch (ErrnoException e) {
       lock.close();

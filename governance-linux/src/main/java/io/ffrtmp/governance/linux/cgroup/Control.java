@@ -46,7 +46,7 @@ enum Control {
   /** Writes, reads back, and looks at the groups above. */
   LimitOutcome apply(CgroupFiles files, Group group, String asked) throws ErrnoException {
     String wanted = wanted(group.unified(), asked);
-    boolean taken = write(files, group, wanted);
+    boolean taken = writeOrUndo(files, group, wanted);
     String back = read(files, group.unified(), group.directory(), wanted);
     LimitOutcome outcome =
         LimitOutcome.of(limit, Status.APPLIED, asked)
@@ -102,6 +102,21 @@ enum Control {
   /** As the kernel maps a weight of v2: sched_weight_to_cgroup, and the bounds of cpu.shares. */
   static long shares(long weight) {
     return Math.max(2, Math.min((weight * 1024 + 50) / 100, 262_144));
+  }
+
+  /** v1 takes some limits in parts: what was taken of a limit that failed must not stay. */
+  private boolean writeOrUndo(CgroupFiles files, Group group, String wanted) throws ErrnoException {
+    try {
+      return write(files, group, wanted);
+    } catch (ErrnoException e) {
+      String[] words = wanted.split(" ");
+      for (int i = 1; i < words.length && !group.unified(); i++) {
+        String part = this == CPU_MAX ? old : rateFile(words[i].split("=")[0]);
+        String none = this == CPU_MAX ? "-1" : words[0] + " 0";
+        Call.unless(e.errno(), () -> files.write(group.file(part), none));
+      }
+      throw e;
+    }
   }
 
   /**

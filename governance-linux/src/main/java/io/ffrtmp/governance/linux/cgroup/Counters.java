@@ -110,19 +110,32 @@ record Counters(CgroupFiles files, Group group) {
   }
 
   /**
-   * Why the kernel killed here for want of memory, if it did: oom_kill counts where the victim
-   * lived, v2's oom and v1's failcnt where the limit was.
+   * Why the kernel killed here for want of memory, if it did and that can be told: oom_kill counts
+   * where the victim lived, v2's oom and v1's failcnt where the limit was.
    */
   Optional<OomCause> oomKilled() {
     String events = text(group.unified() ? "memory.events" : "memory.oom_control");
     if (sum(events, Pattern.compile("(?m)^(oom_kill) (.*)$")).orElse(0) == 0) {
       return Optional.empty();
     }
-    OptionalLong hits =
-        group.unified()
-            ? sum(events, Pattern.compile("(?m)^(oom) (.*)$"))
-            : number(text("memory.failcnt").strip());
-    return Optional.of(hits.orElse(0) > 0 ? OomCause.OWN_LIMIT : OomCause.ABOVE);
+    if (group.unified()) {
+      boolean here = sum(events, Pattern.compile("(?m)^(oom) (.*)$")).orElse(0) > 0;
+      return Optional.of(here ? OomCause.OWN_LIMIT : OomCause.ABOVE);
+    }
+    if (!hit(group.directory())) {
+      return Optional.of(OomCause.ABOVE);
+    }
+    boolean above = group.above().stream().anyMatch(this::hit); // who of the two can't be told
+    return above ? Optional.empty() : Optional.of(OomCause.OWN_LIMIT);
+  }
+
+  /** Whether a limit of v1 was ever run into, be it only by what could be reclaimed. */
+  private boolean hit(String directory) {
+    try {
+      return number(files.read(directory + "/memory.failcnt").strip()).orElse(0) > 0;
+    } catch (ErrnoException e) {
+      return false;
+    }
   }
 
   private String text(String file) {

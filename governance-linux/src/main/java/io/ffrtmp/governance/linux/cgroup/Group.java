@@ -2,6 +2,7 @@ package io.ffrtmp.governance.linux.cgroup;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A directory of a hierarchy.
@@ -45,6 +46,11 @@ record Group(Hierarchy hierarchy, String directory, List<String> above) {
 
   String path() {
     return hierarchy.path(directory);
+  }
+
+  /** Whether a {@code /proc/PID/cgroup} names this very group. */
+  boolean isIn(String membership) {
+    return hierarchy.pathIn(membership).equals(Optional.of(path()));
   }
 
   /** Whether a path of this hierarchy is this group's, or lies beneath it. */

@@ -1,6 +1,7 @@
 package io.ffrtmp.governance.linux.cgroup;
 
 import io.ffrtmp.governance.Evidence.OomCause;
+import io.ffrtmp.governance.Limit;
 import io.ffrtmp.governance.LimitOutcome;
 import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Receipt;
@@ -15,6 +16,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,6 +31,7 @@ public final class JobGroup {
   private final List<Group> groups;
   private final Controllers controllers;
   private final Map<String, Refusal> missing;
+  private final Set<Group> refused = ConcurrentHashMap.newKeySet();
 
   /** With why there is no group for a controller, where there is none. */
   JobGroup(
@@ -96,18 +99,47 @@ public final class JobGroup {
     return Receipt.of(outcomes);
   }
 
-  /** Moves a process here: in all hierarchies back to back, as only the first write is slow. */
+  /**
+   * Moves a process here: in all hierarchies back to back, as only the first write is slow.
+   *
+   * @throws ErrnoException the first refusal; the other hierarchies have been tried all the same
+   */
   public void place(int pid) throws ErrnoException {
+    Optional<ErrnoException> refusal = Optional.empty();
     for (Group group : groups) {
-      files.write(group.file("cgroup.procs"), Integer.toString(pid));
+      try {
+        files.write(group.file("cgroup.procs"), Integer.toString(pid));
+      } catch (ErrnoException e) {
+        refused.add(group);
+        refusal = refusal.or(() -> Optional.of(e));
+      }
+    }
+    if (refusal.isPresent()) {
+      throw refusal.get();
+    }
+  }
+
+  /** Whether no hierarchy refused the process; where one did, the group tells nothing of it. */
+  public boolean placed() {
+    return refused.isEmpty();
+  }
+
+  /** Whether the kernel names the group that carries a limit for a process; false if unknown. */
+  public boolean holds(int pid, Limit limit) {
+    try {
+      String membership = files.read("/proc/" + pid + "/cgroup");
+      return holding(Control.values()[limit.ordinal()])
+          .filter(it -> it.isIn(membership))
+          .isPresent();
+    } catch (ErrnoException e) {
+      return false;
     }
   }
 
   /** Whether the kernel names this very group for a process, in every hierarchy. */
   public boolean holds(int pid) throws ErrnoException {
     String membership = files.read("/proc/" + pid + "/cgroup");
-    return groups.stream()
-        .allMatch(each -> each.hierarchy().pathIn(membership).equals(Optional.of(each.path())));
+    return groups.stream().allMatch(each -> each.isIn(membership));
   }
 
   /**
@@ -144,12 +176,14 @@ public final class JobGroup {
 
   /** The kernel's counters, read now. */
   public ResourceUsage usage() {
-    return Counters.of(files, groups);
+    return Counters.of(files, groups.stream().filter(each -> !refused.contains(each)).toList());
   }
 
   /** Why the kernel killed a process of the group for want of memory, if it did. */
   public Optional<OomCause> oomKilled() {
-    return holding(Control.MEMORY_MAX).flatMap(group -> new Counters(files, group).oomKilled());
+    return holding(Control.MEMORY_MAX)
+        .filter(group -> !refused.contains(group))
+        .flatMap(group -> new Counters(files, group).oomKilled());
   }
 
   /**

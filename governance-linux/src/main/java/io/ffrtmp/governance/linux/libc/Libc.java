@@ -34,7 +34,6 @@ public final class Libc {
   public static final int W_OK = 2;
   public static final int X_OK = 1;
   public static final int F_OK = 0;
-  public static final int LOCK_SH = 1;
   public static final int LOCK_EX = 2;
   public static final int LOCK_NB = 4;
   public static final int PRIO_PROCESS = 0;

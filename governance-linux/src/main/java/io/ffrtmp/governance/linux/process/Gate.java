@@ -19,8 +19,8 @@ final class Gate implements AutoCloseable {
 
   private static final int CLOSED = -1;
 
-  private static final String SHELL = "/bin/sh";
-  private static final String ENV = "/usr/bin/env";
+  static final String SHELL = "/bin/sh";
+  static final String ENV = "/usr/bin/env";
 
   /**
    * Waits on 3, reports a failed exec on 4, for dash, bash and busybox alike. {@code $1} is the

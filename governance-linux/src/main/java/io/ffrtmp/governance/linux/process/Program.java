@@ -150,7 +150,16 @@ final class Program {
     int machine = elf(head).getShort(18);
     boolean ours = Libc.ARM ? machine == 183 || machine == 40 : machine == 62 || machine == 3;
     boolean wide = machine == 183 || machine == 62;
-    return head[5] == 1 && ours && (type == 2 || type == 3) && (head[4] == 2 || !wide);
+    return head[5] == 1
+        && ours
+        && (type == 2 || type == 3)
+        && (head[4] == 2 ? hasHeaders(head, 54, 56) : !wide && hasHeaders(head, 42, 32));
+  }
+
+  /** Program headers of the right size, and no more than the kernel reads (load_elf_phdrs). */
+  private static boolean hasHeaders(byte[] head, int at, int size) {
+    int count = elf(head).getShort(at + 2) & 0xffff;
+    return elf(head).getShort(at) == size && count > 0 && count * size <= 65_536;
   }
 
   /** The path in the PT_INTERP segment of a 64-bit file, where it lies in the head. */

@@ -179,6 +179,9 @@ public final class Spawner {
                 Optional.empty(),
                 "program " + program + " has a = in its path, which env(1) can't execute"));
       }
+      if (Libc.access(Gate.SHELL, Libc.X_OK) != 0) {
+        throw lacking(Gate.SHELL);
+      }
       try (Gate gate = new Gate()) {
         Gate.Command command = Gate.command(program, arguments, environment);
         int[] ends = gate.childsEnds();
@@ -215,6 +218,9 @@ public final class Spawner {
 
     /** The shell could not execute the program though it looked well: look again for the errno. */
     private SpawnException refused(String status) {
+      if (Gate.needsEnv(environment) && Libc.access(Gate.ENV, Libc.X_OK) != 0) {
+        return lacking(Gate.ENV);
+      }
       try {
         Program.check(program, directory);
       } catch (SpawnException e) {
@@ -229,6 +235,15 @@ public final class Spawner {
                   + program
                   + " could not be executed; the shell at the gate says "
                   + status));
+    }
+
+    private static SpawnException lacking(String tool) {
+      return new SpawnException(
+          StartFailure.of(
+              Fault.PLATFORM,
+              Step.SPAWN,
+              Optional.empty(),
+              tool + " can't be executed, which the gate needs; install it"));
     }
 
     private Optional<String> chdir() {

@@ -207,6 +207,11 @@ class SpawnerKernelTest {
     head[18] = (byte) 0x16; // s390
     Files.write(elf, head);
     elf.toFile().setExecutable(true);
+    byte[] hollow = Files.readAllBytes(Path.of("/bin/true"));
+    hollow[56] = 0; // e_phnum: execve says ENOEXEC, and env(1) would run it as a script
+    hollow[57] = 0;
+    Path noHeaders = Files.write(dir.resolve("hollow"), hollow);
+    noHeaders.toFile().setExecutable(true);
     String long1 = "x".repeat(128 * 1024);
     int before = descriptors();
 
@@ -219,6 +224,7 @@ class SpawnerKernelTest {
     assertFailure(way, Workload.of(empty.toString()), Step.PROGRAM, "ENOEXEC");
     assertFailure(way, Workload.of(noInterpreter.toString()), Step.PROGRAM, "ENOENT");
     assertFailure(way, Workload.of(elf.toString()), Step.PROGRAM, "ENOEXEC");
+    assertFailure(way, Workload.of(noHeaders.toString()), Step.PROGRAM, "ENOEXEC");
     assertFailure(way, Workload.of("true", long1), Step.PROGRAM, "E2BIG");
     assertFailure(way, Workload.of("true").environment("X", long1), Step.PROGRAM, "E2BIG");
     String[] many = Stream.generate(() -> long1.substring(10)).limit(64).toArray(String[]::new);
