@@ -39,13 +39,11 @@ final class Foreground {
   /** The shutdown under way has the signal's own status, which a zero does not replace. */
   private static final int LEFT_TO_SHUTDOWN = 0;
 
-  private final PrintWriter out;
   private final PrintWriter err;
   private final Optional<ResultFile> file;
   private final CountDownLatch told = new CountDownLatch(1);
 
-  Foreground(PrintWriter out, PrintWriter err, Optional<ResultFile> file) {
-    this.out = out;
+  Foreground(PrintWriter err, Optional<ResultFile> file) {
     this.err = err;
     this.file = file;
   }
@@ -85,7 +83,7 @@ final class Foreground {
     err.println(result);
     try {
       if (file.isPresent()) {
-        file.get().write(Json.write(result.toJson()), out);
+        file.get().write(Json.write(result.toJson()));
       }
     } catch (IOException e) {
       Ffrtmp.say(err, "the result was not written: " + e);

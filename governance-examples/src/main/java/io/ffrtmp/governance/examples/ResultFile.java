@@ -1,7 +1,8 @@
 package io.ffrtmp.governance.examples;
 
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -9,13 +10,21 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
  * Where the result goes: a file that is there whole or not at all, or standard output. What exists
- * and is no regular file, such as a FIFO or {@code /dev/null}, is written to and never replaced.
+ * and is no regular file, such as a FIFO or {@code /dev/null}, is written to and never replaced; so
+ * is what a descriptor is open on, as in {@code /dev/stdout} and {@code /dev/fd/3}: others hold it.
  */
 final class ResultFile {
   private static final String STANDARD_OUTPUT = "-";
+
+  /** A descriptor's link, which leads to an open file and not to a name (proc_pid_fd(5)). */
+  private static final Pattern DESCRIPTOR = Pattern.compile("/proc/\\d+/(task/\\d+/)?fd/\\d+");
+
+  private static final int MOST_LINKS = 40; // path_resolution(7)
 
   private final String name;
 
@@ -29,29 +38,65 @@ final class ResultFile {
    * @throws IOException if it could not be written there
    */
   void check() throws IOException {
+    if (name.equals(STANDARD_OUTPUT)) {
+      return;
+    }
+    if (name.isEmpty() || name.endsWith("/") || Files.isDirectory(Path.of(name))) {
+      throw new IOException("the result can't be written to '" + name + "': name a file");
+    }
     Path where = replaces() ? directory(target()) : Path.of(name);
-    if (!name.equals(STANDARD_OUTPUT) && !Files.isWritable(where)) {
+    if (standard().isEmpty() && !Files.isWritable(where)) {
       throw new IOException(
           "the result can't be written to " + name + ": " + where + " is not writable");
     }
   }
 
   /** Writes the result. */
-  void write(String json, PrintWriter out) throws IOException {
+  void write(String json) throws IOException {
     byte[] line = (json + "\n").getBytes(StandardCharsets.UTF_8);
-    if (name.equals(STANDARD_OUTPUT)) {
-      out.print(json + "\n");
-      out.flush();
+    Optional<FileDescriptor> standard = standard();
+    if (standard.isPresent()) {
+      new FileOutputStream(standard.get()).write(line); // at the offset shared with the others
     } else if (replaces()) {
       replace(target(), line);
     } else {
-      Files.write(Path.of(name), line, StandardOpenOption.WRITE);
+      Files.write(Path.of(name), line, StandardOpenOption.APPEND);
     }
   }
 
-  private boolean replaces() {
+  /** Our own standard output or error, by whichever name. */
+  private Optional<FileDescriptor> standard() throws IOException {
+    if (name.equals(STANDARD_OUTPUT)) {
+      return Optional.of(FileDescriptor.out);
+    }
+    Optional<Path> link = descriptor();
+    if (link.isEmpty() || !link.get().startsWith(Path.of("/proc/self").toRealPath())) {
+      return Optional.empty();
+    }
+    return link.get().endsWith("1")
+        ? Optional.of(FileDescriptor.out)
+        : link.filter(each -> each.endsWith("2")).map(each -> FileDescriptor.err);
+  }
+
+  /** The descriptor's link that the name leads to, if it leads to one. */
+  private Optional<Path> descriptor() throws IOException {
+    Path path = Path.of(name).toAbsolutePath();
+    for (int links = 0; links < MOST_LINKS && Files.isDirectory(directory(path)); links++) {
+      Path place = directory(path).toRealPath().resolve(path.getFileName());
+      if (DESCRIPTOR.matcher(place.toString()).matches()) {
+        return Optional.of(place);
+      }
+      if (!Files.isSymbolicLink(place)) {
+        return Optional.empty();
+      }
+      path = place.resolveSibling(Files.readSymbolicLink(place));
+    }
+    return Optional.empty();
+  }
+
+  private boolean replaces() throws IOException {
     Path path = Path.of(name);
-    return Files.notExists(path) || Files.isRegularFile(path);
+    return descriptor().isEmpty() && (Files.notExists(path) || Files.isRegularFile(path));
   }
 
   /** The file itself, where the name is a link to it. */

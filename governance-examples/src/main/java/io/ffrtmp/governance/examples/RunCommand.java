@@ -110,8 +110,7 @@ final class RunCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException, InterruptedException {
     Optional<ResultFile> file = Optional.ofNullable(result).map(ResultFile::new);
-    return new Foreground(spec.commandLine().getOut(), spec.commandLine().getErr(), file)
-        .run(checkedWorkload());
+    return new Foreground(spec.commandLine().getErr(), file).run(checkedWorkload());
   }
 
   private Workload checkedWorkload() {

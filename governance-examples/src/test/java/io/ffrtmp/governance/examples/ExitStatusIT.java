@@ -11,6 +11,7 @@ import io.ffrtmp.governance.examples.Cli.Outcome;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -84,12 +85,23 @@ class ExitStatusIT {
   @Test
   void result_withNowhereToGo_startsNothing() throws Exception {
     Path trace = scratch.resolve("trace");
-    Outcome outcome =
-        run("--result", scratch.resolve("missing/r.json").toString(), "touch", trace.toString());
+    Path directory = Files.createDirectory(scratch.resolve("directory"));
+    Path link = Files.createSymbolicLink(scratch.resolve("link"), directory);
+    List<String> nowhere =
+        List.of(
+            scratch.resolve("missing/r.json").toString(),
+            "",
+            directory.toString(),
+            link.toString(),
+            scratch.resolve("file") + "/",
+            "/dev/fd/999");
+    for (String name : nowhere) {
+      Outcome outcome = run("--result", name, "touch", trace.toString());
 
-    assertThat(outcome.status()).isEqualTo(125);
-    assertThat(outcome.err()).startsWith("ffrtmp: the result can't be written");
-    assertThat(trace).doesNotExist();
+      assertThat(outcome.status()).as("--result '%s'", name).isEqualTo(125);
+      assertThat(outcome.err()).startsWith("ffrtmp: the result can't be written");
+      assertThat(trace).doesNotExist();
+    }
   }
 
   @Test
@@ -161,5 +173,30 @@ class ExitStatusIT {
     assertThat(run("--result", "/dev/stdout", "true").out()).startsWith("{\"job_id\":");
     assertThat(run("--result", "/dev/null", "true").status()).isZero();
     assertThat(Files.isRegularFile(Path.of("/dev/null"))).isFalse();
+  }
+
+  @Test
+  void result_toADescriptor_goesBehindWhatIsThere() throws Exception {
+    Path third = Files.writeString(scratch.resolve("third"), "third\n");
+    Path link = Files.createSymbolicLink(scratch.resolve("link"), Path.of("/dev/stderr"));
+
+    for (String name : List.of("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")) {
+      assertThat(runBetweenOthers(third, name).out())
+          .as(name)
+          .matches("before\nworkload\n\\{.*}\nafter\n");
+    }
+    assertThat(runBetweenOthers(third, link.toString()).err()).matches("JOB .*\n\\{.*}\nafter\n");
+    runBetweenOthers(third, "/dev/fd/3");
+    assertThat(third).content().matches("third\n\\{.*}\n");
+  }
+
+  /** Output and errors go to files that others write to as well; descriptor 3 is open too. */
+  private Outcome runBetweenOthers(Path third, String result) throws Exception {
+    String script =
+        "exec 3>>\"$1\"; echo before; \"$0\" run --result \"$2\" echo workload;"
+            + " echo after; echo after >&2";
+    String launcher = Cli.LAUNCHER.toString();
+    return Cli.await(
+        scratch, new ProcessBuilder("sh", "-c", script, launcher, third.toString(), result));
   }
 }

@@ -48,8 +48,9 @@ final class HostProbe {
   static HostReport report(Base base) {
     List<Capability> all = new ArrayList<>();
     String kernel = System.getProperty("os.version");
+    String machine = Libc.ARM ? "aarch64" : "x86_64"; // uname's name, where Java says amd64
     String jdk = System.getProperty("java.vm.name") + " " + System.getProperty("java.version");
-    all.add(Capability.of("kernel", State.YES, kernel + " " + System.getProperty("os.arch")));
+    all.add(Capability.of("kernel", State.YES, kernel + " " + machine));
     all.add(
         Capability.of(
             "libc", State.YES, "glibc " + Libc.glibcVersion().orElse("of unknown version")));

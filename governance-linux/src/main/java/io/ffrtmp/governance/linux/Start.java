@@ -24,6 +24,8 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -178,10 +180,19 @@ final class Start implements Spawner.Admission {
     Optional<LimitOutcome> unmet =
         outcomes.stream().filter(each -> !each.status().inForce()).findFirst();
     if (unmet.isPresent()) {
-      String message = "a required limit can't be had: " + unmet.get();
+      String message = "a required limit can't be had: " + told(unmet.get());
       throw new SpawnException(
           StartFailure.of(Fault.PLATFORM, Step.LIMITS, unmet.get().errno(), message));
     }
+  }
+
+  private static String told(LimitOutcome unmet) {
+    Stream<Optional<String>> where =
+        Stream.of(unmet.errno(), unmet.get(Detail.FILE).map(file -> "file " + file));
+    return unmet.limit().wireName()
+        + (" " + unmet.asked() + " is " + unmet.status().wireName())
+        + where.flatMap(Optional::stream).collect(Collectors.joining(", ", " (", ")"))
+        + unmet.cure().map(cure -> "; " + cure).orElse("");
   }
 
   static SpawnException platform(Step step, ErrnoException e) {

@@ -186,6 +186,9 @@ class ReceiptKernelTest extends RunContract {
               assertThat(never.failure().fault()).isEqualTo(Fault.PLATFORM);
               assertThat(never.failure().step()).isEqualTo(Step.LIMITS);
               assertThat(never.failure().errno()).contains("ENODEV");
+              assertThat(never.failure().message())
+                  .startsWith("a required limit can't be had: io.max " + ABSENT)
+                  .contains(" is unsupported (ENODEV, file ", "); name a whole disk");
             });
     assertThat(result.verdict()).isEqualTo(Verdict.PLATFORM_START_FAILED);
     assertThat(outcome(result.receipt(), Limit.IO_MAX).status()).isEqualTo(Status.UNSUPPORTED);

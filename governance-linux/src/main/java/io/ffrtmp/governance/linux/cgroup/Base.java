@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -311,16 +312,29 @@ public final class Base implements AutoCloseable {
     List<String> where = new ArrayList<>();
     sites.forEach(each -> where.add(each.group().directory() + " (" + each.why() + ")"));
     String bases = where.isEmpty() ? "none" : String.join(", ", where);
-    boolean delegated = sites.stream().anyMatch(Site::ours);
     boolean pressure = bornInside() && Libc.access("/proc/pressure/cpu", Libc.R_OK) == 0;
     List<Capability> all = new ArrayList<>();
     all.add(told("base", !sites.isEmpty(), bases, Refusal.DELEGATE));
-    all.add(told("delegation", delegated, bases, Refusal.DELEGATE));
+    all.add(delegation());
     for (Control each : Control.values()) {
       all.add(capability(each));
     }
-    all.add(told("pressure", pressure, "of each job", "boot with cgroup v2 and psi=1"));
+    String psi = pressure ? "of each job, as in /proc/pressure" : "not of each job";
+    all.add(told("pressure", pressure, psi, "boot with cgroup v2 and psi=1"));
     return all;
+  }
+
+  /** Privilege needs none, and a gap that is none needs no cure. */
+  private Capability delegation() {
+    String handed =
+        sites.stream()
+            .filter(Site::ours)
+            .map(each -> each.group().directory())
+            .collect(Collectors.joining(", "));
+    return handed.isEmpty() && !sites.isEmpty()
+        ? Capability.of("delegation", State.NO, "not needed, by privilege")
+        : told(
+            "delegation", !handed.isEmpty(), handed.isEmpty() ? "none" : handed, Refusal.DELEGATE);
   }
 
   private Capability capability(Control control) {

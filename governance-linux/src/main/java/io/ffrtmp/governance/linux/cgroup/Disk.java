@@ -5,6 +5,7 @@ import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
@@ -24,7 +25,17 @@ final class Disk {
     try {
       return target.startsWith("/") ? behind(Path.of(target), 8) : target;
     } catch (IOException | IllegalArgumentException e) {
-      throw new ErrnoException(Errno.ENODEV, "find the disk of " + target);
+      int errno = missing(target) ? Errno.ENOENT : Errno.ENODEV;
+      throw new ErrnoException(errno, "find the disk of " + target);
+    }
+  }
+
+  /** Whether a target is a path at which nothing is. */
+  static boolean missing(String target) {
+    try {
+      return target.startsWith("/") && Files.notExists(Path.of(target));
+    } catch (InvalidPathException e) {
+      return false;
     }
   }
 

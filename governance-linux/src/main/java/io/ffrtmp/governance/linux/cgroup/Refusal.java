@@ -1,5 +1,6 @@
 package io.ffrtmp.governance.linux.cgroup;
 
+import io.ffrtmp.governance.IoMax;
 import io.ffrtmp.governance.Limit;
 import io.ffrtmp.governance.LimitOutcome;
 import io.ffrtmp.governance.LimitOutcome.Detail;
@@ -27,7 +28,7 @@ record Refusal(Status status, String file, String errno, String cure) {
           case Errno.EACCES, Errno.EPERM -> DELEGATE;
           case Errno.EROFS -> "mount the cgroup file system with mount -o remount,rw";
           case Errno.EBUSY -> enabling ? LEAF : "ask for more than the group uses now";
-          case Errno.ENOENT -> enabling ? HAND_DOWN : "boot a kernel that has this file";
+          case Errno.ENOENT -> enabling ? HAND_DOWN : missing(asked);
           case Errno.ENODEV -> Disk.cure(asked.split(" ")[0]);
           case Errno.EOPNOTSUPP -> "use a base whose cgroup.type is domain";
           default -> "ask for a value that the kernel takes in this file";
@@ -35,6 +36,14 @@ record Refusal(Status status, String file, String errno, String cure) {
     List<Integer> denials = List.of(Errno.EACCES, Errno.EPERM, Errno.EROFS);
     Status status = denials.contains(e.errno()) ? Status.DENIED : Status.UNSUPPORTED;
     return new Refusal(status, file, e.name(), cure);
+  }
+
+  /** Either the path that was asked for is not there, or the file that takes the limit. */
+  private static String missing(String asked) {
+    String target = asked.startsWith("/") ? IoMax.parse(asked).target() : "";
+    return Disk.missing(target)
+        ? "name a path that exists; " + target + " does not"
+        : "boot a kernel that has this file";
   }
 
   /** There is no group for this controller. */

@@ -185,6 +185,22 @@ class BaseKernelTest {
   }
 
   @Test
+  void delegation_isToldAsItIs_andCuredOnlyWhereItIsMissing() {
+    assertThat(delegation(Optional.empty()).cure()).as("by privilege").isEmpty();
+    assertThat(delegation(Optional.of("/")).state()).isEqualTo(Capability.State.YES);
+    assertThat(delegation(Optional.of("/")).detail()).startsWith("/");
+    assertThat(delegation(Optional.of("/no/such/cgroup")).cure()).isPresent();
+  }
+
+  private Capability delegation(Optional<String> configured) {
+    Base base = Base.find(CgroupFiles.kernel(), host.hierarchies, configured, host.name);
+    return base.capabilities().stream()
+        .filter(each -> each.name().equals("delegation"))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  @Test
   void isCgroup_realFileSystems_areToldApart(@TempDir Path directory) {
     Hierarchy hierarchy = host.hierarchies.job().get(0);
     assertThat(Hierarchies.isCgroup(hierarchy.mountPoint(), hierarchy.unified())).isTrue();

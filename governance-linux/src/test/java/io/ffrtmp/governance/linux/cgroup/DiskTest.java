@@ -8,6 +8,7 @@ import io.ffrtmp.governance.linux.libc.ErrnoException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 import net.jqwik.api.ForAll;
@@ -62,10 +63,13 @@ class DiskTest {
   @Test
   void of_targetsWithoutADisk_areRefused() throws Exception {
     assertThat(Disk.of("8:0")).isEqualTo("8:0");
-    for (String target : List.of("/proc/self", "/no/such/file", "/dev/null")) {
-      assertThatThrownBy(() -> Disk.of(target))
-          .isInstanceOf(ErrnoException.class)
-          .hasMessageContaining("find the disk of " + target);
-    }
+    Map<String, String> errnos =
+        Map.of("/proc/self", "ENODEV", "/dev/null", "ENODEV", "/no/such/file", "ENOENT");
+    errnos.forEach(
+        (target, errno) ->
+            assertThatThrownBy(() -> Disk.of(target))
+                .isInstanceOfSatisfying(
+                    ErrnoException.class, e -> assertThat(e.name()).isEqualTo(errno))
+                .hasMessageContaining("find the disk of " + target));
   }
 }
