@@ -55,7 +55,10 @@ public final class Evidence extends WireValue {
     return get("oom_killed_by", name -> constant(OomCause.class, name));
   }
 
-  /** Whether the process was found outside its group, taken there by somebody else. */
+  /**
+   * Whether the process was found outside its group, taken there by somebody else. False is no proof
+   * on cgroup v1, which does not tell where a process was that has ended.
+   */
   public boolean movedByOthers() {
     return get("moved_by_others", Boolean.class::cast).orElse(false);
   }
