@@ -56,8 +56,8 @@ public final class Evidence extends WireValue {
   }
 
   /**
-   * Whether the process was found outside its group, taken there by somebody else. False is no proof
-   * on cgroup v1, which does not tell where a process was that has ended.
+   * Whether the process was found outside its group, taken there by somebody else. False is no
+   * proof on cgroup v1, which does not tell where a process was that has ended.
    */
   public boolean movedByOthers() {
     return get("moved_by_others", Boolean.class::cast).orElse(false);

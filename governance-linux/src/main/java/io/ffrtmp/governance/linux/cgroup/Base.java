@@ -192,10 +192,16 @@ public final class Base implements AutoCloseable {
 
   /** Makes a directory, and the home above it if need be; false if it was there. */
   private boolean makeBelow(Group home, Group group) throws ErrnoException {
-    if (Libc.access(home.directory(), Libc.F_OK) != 0) {
-      make(home.directory());
+    for (int attempt = 1; ; attempt++) {
+      try {
+        return make(group.directory());
+      } catch (ErrnoException e) {
+        if (e.errno() != Errno.ENOENT || attempt == ATTEMPTS) { // another governor's close()
+          throw e;
+        }
+        make(home.directory());
+      }
     }
-    return make(group.directory());
   }
 
   /** Removes a group that is empty and nobody's, while nobody can make one. */

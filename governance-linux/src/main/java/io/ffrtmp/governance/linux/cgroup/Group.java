@@ -55,6 +55,7 @@ record Group(Hierarchy hierarchy, String directory, List<String> above) {
 
   /** Whether a path of this hierarchy is this group's, or lies beneath it. */
   boolean contains(String path) {
-    return (path.replace(" (deleted)", "") + "/").startsWith(path() + "/");
+    String prefix = path().equals("/") ? "/" : path() + "/";
+    return (path.replace(" (deleted)", "") + "/").startsWith(prefix);
   }
 }

@@ -18,7 +18,8 @@ final class Environment {
   private static final Pattern SHELL_NAME = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*");
 
   /** Variables that dash resets, that the gate's text uses, or that act on the gate itself. */
-  private static final Set<String> NOT_FOR_DASH = Set.of("IFS", "OPTIND", "PPID", "ENV", Gate.WORD);
+  private static final Set<String> NOT_FOR_DASH =
+      Set.of("IFS", "OPTIND", "PPID", "ENV", "BASH_VERSION", Gate.WORD);
 
   private final Map<String, byte[]> entries;
 

@@ -35,7 +35,7 @@ final class Gate implements AutoCloseable {
           "unset gate_word PWD",
           "[ -z \"$1\" ] || export PWD=\"${1#PWD=}\"",
           "shift",
-          "command -v shopt >/dev/null 2>&1 && shopt -s execfail",
+          "[ -z \"$BASH_VERSION\" ] || shopt -s execfail",
           "trap 'echo \"$?\" >&4' EXIT",
           "{ exec \"$@\"; } 4>&-",
           "exit");
