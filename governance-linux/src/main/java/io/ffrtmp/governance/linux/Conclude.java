@@ -21,6 +21,7 @@ import io.ffrtmp.governance.linux.process.ProcStat;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
@@ -110,18 +111,18 @@ final class Conclude {
 
   /** Whatever goes wrong, there is a result, and nobody waits for ever. */
   private void conclude(GovernedJob job, Ending broken, Supplier<JobResult> conclusion) {
-    JobResult result;
     job.grouped.lock();
     try {
-      result = conclusion.get();
+      job.frozen = Optional.of(conclusion.get());
     } catch (RuntimeException | Error e) {
       LOG.error("job {} was not observed to its end", job.id(), e);
-      result = freeze(job, broken, job.receipt, ResourceUsage.UNKNOWN, Evidence.NONE);
+      JobResult rest = freeze(job, broken, job.receipt, ResourceUsage.UNKNOWN, Evidence.NONE);
+      job.frozen = Optional.of(rest);
       disown(job);
     } finally {
       job.grouped.unlock();
     }
-    JobResult frozen = result;
+    JobResult frozen = job.frozen.orElseThrow();
     tell(listener -> listener.finished(frozen));
     JOBS.info("{}", frozen);
     unregister.accept(job);

@@ -34,8 +34,11 @@ abstract class GovernedJob {
   /** For those who wait here; nobody else has it, as a waiter runs what hangs on its future. */
   private final CompletableFuture<JobResult> result = new CompletableFuture<>();
 
-  /** While it is held and the job is watched, the group is this job's, and not a successor's. */
+  /** While it is held and nothing is frozen yet, the group is this job's, not a successor's. */
   final ReentrantLock grouped = new ReentrantLock();
+
+  /** Known to listeners before it is to those who wait; set while {@link #grouped} is held. */
+  volatile Optional<JobResult> frozen = Optional.empty();
 
   private final CompletableFuture<JobResult> copied = new CompletableFuture<>();
 
@@ -99,19 +102,16 @@ abstract class GovernedJob {
   }
 
   public final Receipt receipt() {
-    return result.isDone() ? result.join().receipt() : receipt;
+    return frozen.map(JobResult::receipt).orElse(receipt);
   }
 
   public final ResourceUsage usage() {
     grouped.lock();
     try {
-      if (watched()) {
-        return group.usage();
-      }
+      return frozen.map(JobResult::usage).orElseGet(group::usage);
     } finally {
       grouped.unlock();
     }
-    return result.join().usage();
   }
 
   public final JobResult await() throws InterruptedException {
@@ -145,7 +145,7 @@ abstract class GovernedJob {
     if (!pidfd.map(Pidfd::ended).orElse(true) && claim()) {
       conclude.detached(this);
     }
-    return result.join();
+    return frozen.orElseGet(result::join);
   }
 
   @Override
