@@ -44,7 +44,8 @@ final class Program {
       }
       errno = error == 0 || error == Errno.EACCES ? Errno.EACCES : errno;
     }
-    String found = errno == Errno.ENOENT ? "not found" : "not executable where it was found";
+    String found =
+        errno == Errno.ENOENT ? "not found" : "not executable, or in a directory closed to us,";
     throw failed(errno, "program '" + command + "' " + found + " on PATH " + searchPath);
   }
 
