@@ -42,10 +42,9 @@ final class Program {
         check(candidate, directory);
         return candidate;
       }
-      errno = error == 0 || error == Errno.EACCES ? Errno.EACCES : errno;
+      errno = Libc.access(candidate, Libc.F_OK) == 0 ? Errno.EACCES : errno; // it is there
     }
-    String found =
-        errno == Errno.ENOENT ? "not found" : "not executable, or in a directory closed to us,";
+    String found = errno == Errno.ENOENT ? "not found" : "not executable where it was found";
     throw failed(errno, "program '" + command + "' " + found + " on PATH " + searchPath);
   }
 
