@@ -3,7 +3,7 @@ package io.ffrtmp.governance;
 import java.util.List;
 
 /**
- * Starts workloads inside limits and watches them to their end.
+ * Starts workloads inside limits, adopts those that already run, and watches them to their end.
  *
  * <p>A governor never owns a workload: when the JVM dies, or {@link #close()} is called, every
  * workload goes on inside its limits. Nothing is ever killed, signalled or retried unless the
@@ -39,6 +39,29 @@ public interface Governor extends AutoCloseable {
    * @throws IllegalStateException if this governor is closed
    */
   StartedJob start(Workload workload);
+
+  /**
+   * Adopts a process that already runs, and its descendants: puts them into a group inside the one
+   * in which they live, beneath all limits that hold them already, and watches the process to its
+   * end. It is never signalled, stopped or traced. What can't be moved lawfully is only observed:
+   * the receipt says why, and what would cure it.
+   *
+   * @throws AttachRefusedException if that is no process to attach to, or a required limit can't be
+   *     had; everything is as it was
+   * @throws JobIdInUseException if a job with this id exists; nothing was touched
+   * @throws IllegalStateException if this governor is closed
+   */
+  AttachedJob attach(Attachment attachment);
+
+  /**
+   * Takes over what governors left that are gone: jobs that go on are watched again, each as a new
+   * observation; for those that ended while nobody watched there is a result; empty groups are
+   * removed. A job whose owner lives is not taken, and of two recoveries at once only one gets it.
+   * Nothing is signalled, nor moved. May be called at any time, and again.
+   *
+   * @throws IllegalStateException if this governor is closed
+   */
+  Recovery recover();
 
   /** The jobs that are watched now, in no particular order. A copy. */
   List<Job> jobs();

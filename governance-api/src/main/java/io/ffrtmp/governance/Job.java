@@ -9,10 +9,10 @@ import java.util.concurrent.CompletableFuture;
  * One workload under observation.
  *
  * <p>Thread-safe. Interrupt, timeout and cancellation end the one waiter that they hit; the job
- * stays watched. Only {@link #detach()} and {@link Governor#close()} stop the watching, and neither
- * touches the workload.
+ * stays watched. Only {@link #detach()}, {@link AttachedJob#release()} and {@link Governor#close()}
+ * stop the watching, and none harms the workload.
  */
-public sealed interface Job permits StartedJob {
+public sealed interface Job permits StartedJob, AttachedJob {
 
   /** The id that this job was given, or the generated one. */
   String id();

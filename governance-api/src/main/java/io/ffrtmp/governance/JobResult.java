@@ -51,6 +51,7 @@ public final class JobResult extends WireValue {
     json.put("platform_sla_compliant", verdict.compliant());
     json.put("platform_sla_reason", verdict.wireName());
     json.put("limits", receipt.limits().stream().map(LimitOutcome::content).toList());
+    receipt.moved().ifPresent(moved -> json.putAll(moved.content()));
     json.put("usage", usage.content());
     return new JobResult(json);
   }
@@ -158,8 +159,10 @@ public final class JobResult extends WireValue {
 
   /** What became of each limit, read back once more at the end. */
   public Receipt receipt() {
-    return Receipt.of(
-        need("limits", all -> ((List<?>) all).stream().map(LimitOutcome::fromJson).toList()));
+    Receipt receipt =
+        Receipt.of(
+            need("limits", all -> ((List<?>) all).stream().map(LimitOutcome::fromJson).toList()));
+    return get("moved", any -> receipt.moved(Moved.fromJson(content()))).orElse(receipt);
   }
 
   /** The kernel's counters at the end. */

@@ -1,5 +1,7 @@
 package io.ffrtmp.governance.linux;
 
+import io.ffrtmp.governance.AttachedJob;
+import io.ffrtmp.governance.Attachment;
 import io.ffrtmp.governance.Capability;
 import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.HostReport;
@@ -11,6 +13,7 @@ import io.ffrtmp.governance.JobResult;
 import io.ffrtmp.governance.JobStart;
 import io.ffrtmp.governance.Mode;
 import io.ffrtmp.governance.Receipt;
+import io.ffrtmp.governance.Recovery;
 import io.ffrtmp.governance.StartFailedException;
 import io.ffrtmp.governance.StartFailure;
 import io.ffrtmp.governance.StartedJob;
@@ -211,6 +214,16 @@ public final class LinuxGovernor implements Governor {
     } else {
       conclude.endedUnwatched(job);
     }
+  }
+
+  @Override
+  public AttachedJob attach(Attachment attachment) {
+    throw new UnsupportedOperationException("attach comes with the next commits");
+  }
+
+  @Override
+  public Recovery recover() {
+    throw new UnsupportedOperationException("recover comes with the next commits");
   }
 
   private void unregister(GovernedJob job) {

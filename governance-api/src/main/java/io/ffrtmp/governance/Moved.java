@@ -1,0 +1,65 @@
+package io.ffrtmp.governance;
+
+import java.util.List;
+import java.util.Map;
+
+/** What became of the processes of a workload that was attached to. */
+public final class Moved extends WireValue {
+  /**
+   * A process that could not be moved into the job's group, or back to where it came from.
+   *
+   * @param pid its id
+   * @param reason why, with the errno's name if the kernel gave one
+   */
+  public record NotMoved(long pid, String reason) {
+    private Map<String, Object> toJson() {
+      return Map.of("pid", pid, "reason", reason);
+    }
+
+    private static NotMoved fromJson(Object json) {
+      Map<String, Object> map = object(json);
+      return new NotMoved(integer(map.getOrDefault("pid", 0)), "" + map.get("reason"));
+    }
+  }
+
+  private Moved(Map<String, Object> json) {
+    super(json, "moved", "charged_elsewhere_bytes", "not_moved");
+  }
+
+  /**
+   * What became of them.
+   *
+   * @throws IllegalArgumentException if a number is negative
+   */
+  public static Moved of(long processes, long chargedElsewhereBytes, List<NotMoved> notMoved) {
+    return new Moved(
+        Map.of(
+            "moved", Checks.between("moved", processes, 0, Integer.MAX_VALUE),
+            "charged_elsewhere_bytes",
+                Checks.between("bytes charged elsewhere", chargedElsewhereBytes, 0, Long.MAX_VALUE),
+            "not_moved", notMoved.stream().map(NotMoved::toJson).toList()));
+  }
+
+  static Moved fromJson(Map<String, Object> json) {
+    Moved raw = new Moved(json);
+    return of(raw.processes(), raw.chargedElsewhereBytes(), raw.notMoved());
+  }
+
+  /** How many processes were moved into the job's group: the leader and its descendants. */
+  public long processes() {
+    return need("moved", WireValue::integer);
+  }
+
+  /**
+   * The anonymous and shared memory, in bytes, that the moved processes had resident then. It stays
+   * charged to the group from which they came, and {@code memory.max} does not count it.
+   */
+  public long chargedElsewhereBytes() {
+    return need("charged_elsewhere_bytes", WireValue::integer);
+  }
+
+  /** Who was not moved, and why. */
+  public List<NotMoved> notMoved() {
+    return need("not_moved", all -> ((List<?>) all).stream().map(NotMoved::fromJson).toList());
+  }
+}
