@@ -11,17 +11,23 @@ import io.ffrtmp.governance.ExitStatus.Unknown;
 import io.ffrtmp.governance.JobListener;
 import io.ffrtmp.governance.JobResult;
 import io.ffrtmp.governance.JobStart;
+import io.ffrtmp.governance.Moved;
+import io.ffrtmp.governance.Moved.NotMoved;
 import io.ffrtmp.governance.Receipt;
 import io.ffrtmp.governance.ResourceUsage;
 import io.ffrtmp.governance.StartFailure;
+import io.ffrtmp.governance.linux.GovernedJob.End;
+import io.ffrtmp.governance.linux.cgroup.Mark;
+import io.ffrtmp.governance.linux.cgroup.Remains;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Pidfd;
 import io.ffrtmp.governance.linux.observe.ExitReader;
-import io.ffrtmp.governance.linux.process.ProcStat;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
@@ -64,28 +70,24 @@ final class Conclude {
     tell(listener -> listener.started(start));
   }
 
-  /** The leader has ended: it is reaped, its group read and removed, the result frozen. */
-  void ended(GovernedJob job) {
+  /** The leader has ended: its status and its group are read, the group is removed. */
+  void ended(GovernedJob job, Supplier<ExitStatus> status) {
     Ending broken = new Ended(new Unknown(Cause.OBSERVATION_BROKE));
-    conclude(job, broken, () -> ended(job, whereabouts(job), status(job)));
+    conclude(job, broken, () -> ended(job, whereabouts(job), status.get()));
   }
 
   private JobResult ended(GovernedJob job, Evidence evidence, ExitStatus status) {
     JobResult result = freeze(job, new Ended(status), evidence);
     linger.sweep();
-    if (!job.group.remove()) {
-      disown(job);
-      linger.removeWhenEmpty(job.group);
-    }
+    removeOrLinger(job);
     return result;
   }
 
-  private static ExitStatus status(GovernedJob job) {
-    boolean gone = job.pidfd.isEmpty() && ProcStat.read(job.pid()).isEmpty();
-    Unknown lost = new Unknown(gone ? Cause.AUTO_REAPED : Cause.OBSERVATION_BROKE);
-    ExitStatus status = job.pidfd.filter(Pidfd::ended).map(ExitReader::reap).orElse(lost);
-    job.pidfd.ifPresent(Pidfd::close);
-    return status;
+  private void removeOrLinger(GovernedJob job) {
+    if (!job.group.remove()) {
+      mark(job, job.mark.disowned().ended());
+      linger.removeWhenEmpty(job.group);
+    }
   }
 
   /** We stop watching; limits are read back, the mark loses its owner, the group stays. */
@@ -95,9 +97,32 @@ final class Conclude {
         new Detached(),
         () -> {
           JobResult result = freeze(job, new Detached(), whereabouts(job));
-          disown(job);
+          mark(job, job.mark.disowned());
           return result;
         });
+  }
+
+  /** We stop watching, and everything goes back to where it came from. */
+  void released(GovernedJob job) {
+    conclude(
+        job,
+        new Detached(),
+        () -> {
+          Evidence evidence = whereabouts(job);
+          Receipt before = job.group.readBack(job.receipt);
+          ResourceUsage usage = job.group.usage();
+          List<NotMoved> elsewhere = job.group.release(job.mark);
+          Receipt receipt =
+              before.moved().map(it -> before.moved(and(it, elsewhere))).orElse(before);
+          removeOrLinger(job);
+          return freeze(job, new Detached(), receipt, usage, evidence);
+        });
+  }
+
+  private static Moved and(Moved moved, List<NotMoved> more) {
+    List<NotMoved> all = new ArrayList<>(moved.notMoved());
+    all.addAll(more);
+    return Moved.of(moved.processes(), moved.chargedElsewhereBytes(), all);
   }
 
   /** One that was detached before it ended: it is reaped without a word, its group removed. */
@@ -109,6 +134,28 @@ final class Conclude {
     }
   }
 
+  /** A job that ended while nobody watched, found by what it left. */
+  JobResult unwatched(Remains remains) {
+    Mark mark = remains.mark();
+    Instant now = Instant.now();
+    OptionalLong pid = OptionalLong.of(mark.leader().orElseThrow().pid());
+    JobStart start = JobStart.of(mark.id(), pid, mark.mode(), mark.intent(), now);
+    Evidence evidence = Evidence.NONE.survivors(remains.survivors());
+    JobResult result =
+        JobResult.freeze(
+            start,
+            now,
+            Duration.ZERO,
+            new Ended(new Unknown(Cause.NOT_WATCHED)),
+            remains.receipt(),
+            remains.usage(),
+            remains.oomKilled().map(evidence::oomKilledBy).orElse(evidence));
+    started(start);
+    tell(listener -> listener.finished(result));
+    JOBS.info("{}", result);
+    return result;
+  }
+
   /** Whatever goes wrong, there is a result, and nobody waits for ever. */
   private void conclude(GovernedJob job, Ending broken, Supplier<JobResult> conclusion) {
     job.grouped.lock();
@@ -118,7 +165,7 @@ final class Conclude {
       LOG.error("job {} was not observed to its end", job.id(), e);
       JobResult rest = freeze(job, broken, job.receipt, ResourceUsage.UNKNOWN, Evidence.NONE);
       job.frozen = Optional.of(rest);
-      disown(job);
+      mark(job, job.mark.disowned());
     } finally {
       job.grouped.unlock();
     }
@@ -129,19 +176,21 @@ final class Conclude {
     job.complete(frozen, consumers);
   }
 
+  /** Its number is the job's as long as nobody has reaped it. */
   private static Evidence whereabouts(GovernedJob job) {
-    boolean moved = job.group.exists() && job.group.movedOut((int) job.pid());
+    boolean moved =
+        job.group.exists()
+            && job.group.movedOut((int) job.pid())
+            && job.pidfd.filter(it -> it.pid().isPresent()).isPresent();
     return moved ? Evidence.NONE.moved() : Evidence.NONE;
   }
 
-  /**
-   * Lets go: whoever finds the group empty may remove it, and whoever finds the job may claim it.
-   */
-  private static void disown(GovernedJob job) {
+  /** What whoever finds the group shall know of it. */
+  private static void mark(GovernedJob job, Mark mark) {
     try {
-      job.group.mark(job.mark.disowned());
+      job.group.mark(mark);
     } catch (ErrnoException e) {
-      LOG.debug("{} keeps our mark", job.group, e);
+      LOG.debug("{} keeps its old mark", job.group, e);
     }
   }
 
@@ -158,8 +207,9 @@ final class Conclude {
 
   private static JobResult freeze(
       GovernedJob job, Ending ending, Receipt receipt, ResourceUsage usage, Evidence evidence) {
-    return JobResult.freeze(
-        job.start, Instant.now(), since(job.startNanos), ending, receipt, usage, evidence);
+    End end = job.end();
+    Duration time = Duration.ofNanos(end.nanos() - job.startNanos);
+    return JobResult.freeze(job.start, end.time(), time, ending, receipt, usage, evidence);
   }
 
   /** A start that failed after validation. */
@@ -168,7 +218,7 @@ final class Conclude {
         JobResult.freeze(
             start,
             Instant.now(),
-            since(startNanos),
+            Duration.ofNanos(System.nanoTime() - startNanos),
             new NeverStarted(failure),
             receipt,
             ResourceUsage.UNKNOWN,
@@ -176,10 +226,6 @@ final class Conclude {
     tell(listener -> listener.startFailed(result));
     JOBS.info("{}", result);
     return result;
-  }
-
-  private static Duration since(long startNanos) {
-    return Duration.ofNanos(System.nanoTime() - startNanos);
   }
 
   private void tell(Consumer<JobListener> event) {

@@ -11,6 +11,7 @@ import io.ffrtmp.governance.linux.libc.Pidfd;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
@@ -28,8 +29,16 @@ abstract class GovernedJob {
   final Receipt receipt;
   final Optional<Pidfd> pidfd;
 
-  private final Conclude conclude;
+  /** Whether the leader is our own child, for us to reap. */
+  final boolean child;
+
+  final Observer observer;
   private final AtomicBoolean concluded = new AtomicBoolean();
+
+  /** By what the watcher knows it. */
+  volatile OptionalLong token = OptionalLong.empty();
+
+  private volatile Optional<End> end = Optional.empty();
 
   /** For those who wait here; nobody else has it, as a waiter runs what hangs on its future. */
   private final CompletableFuture<JobResult> result = new CompletableFuture<>();
@@ -42,21 +51,42 @@ abstract class GovernedJob {
 
   private final CompletableFuture<JobResult> copied = new CompletableFuture<>();
 
-  GovernedJob(
+  /** What an observation begins with. */
+  record Beginning(
       JobStart start,
-      long startNanos,
+      long nanos,
       JobGroup group,
       Mark mark,
       Receipt receipt,
       Optional<Pidfd> pidfd,
-      Conclude conclude) {
-    this.start = start;
-    this.startNanos = startNanos;
-    this.group = group;
-    this.mark = mark;
-    this.receipt = receipt;
-    this.pidfd = pidfd;
-    this.conclude = conclude;
+      Observer observer) {}
+
+  GovernedJob(Beginning beginning, boolean child) {
+    start = beginning.start;
+    startNanos = beginning.nanos;
+    group = beginning.group;
+    mark = beginning.mark;
+    receipt = beginning.receipt;
+    pidfd = beginning.pidfd;
+    observer = beginning.observer;
+    this.child = child;
+  }
+
+  /** A moment by the wall clock, and by the clock that never jumps. */
+  record End(Instant time, long nanos) {
+    static End now() {
+      return new End(Instant.now(), System.nanoTime());
+    }
+  }
+
+  /** The leader has died just now. */
+  final void died() {
+    end = Optional.of(End.now());
+  }
+
+  /** When the observation ended: when the leader died, else now. */
+  final End end() {
+    return end.orElseGet(End::now);
   }
 
   /** Whether the caller is the one who concludes the observation: true once. */
@@ -142,9 +172,19 @@ abstract class GovernedJob {
   }
 
   public final JobResult detach() {
-    if (!pidfd.map(Pidfd::ended).orElse(true) && claim()) {
-      conclude.detached(this);
+    if (!over()) {
+      observer.detach(this);
     }
+    return outcome();
+  }
+
+  /** Whether the leader has died, whoever has come to know of it. */
+  final boolean over() {
+    return pidfd.map(Pidfd::ended).orElse(true);
+  }
+
+  /** The result, once somebody concludes the observation. */
+  final JobResult outcome() {
     return frozen.orElseGet(result::join);
   }
 

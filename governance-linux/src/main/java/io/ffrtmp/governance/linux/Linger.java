@@ -1,6 +1,5 @@
 package io.ffrtmp.governance.linux;
 
-import io.ffrtmp.governance.linux.cgroup.Base;
 import io.ffrtmp.governance.linux.cgroup.JobGroup;
 import io.ffrtmp.governance.linux.libc.Epoll;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
@@ -24,23 +23,21 @@ final class Linger {
   private static final Logger LOG = LoggerFactory.getLogger(Linger.class);
 
   private final Watcher watcher;
-  private final Base base;
   private final Queue<JobGroup> leftovers = new ConcurrentLinkedQueue<>();
 
-  Linger(Watcher watcher, Base base) {
+  Linger(Watcher watcher) {
     this.watcher = watcher;
-    this.base = base;
   }
 
   /** Tries once more what was empty and could not be removed: v1 lags behind the last exit. */
   void sweep() {
-    leftovers.removeIf(base::discard);
+    leftovers.removeIf(JobGroup::discard);
   }
 
   /** Removes a group that nobody owns any more, now or once it is empty. */
   void removeWhenEmpty(JobGroup group) {
     try {
-      if (base.discard(group)) {
+      if (group.discard()) {
         return;
       }
       OptionalInt events = group.openEvents();

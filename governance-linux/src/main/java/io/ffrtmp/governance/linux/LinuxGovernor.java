@@ -1,5 +1,6 @@
 package io.ffrtmp.governance.linux;
 
+import io.ffrtmp.governance.AttachRefusedException;
 import io.ffrtmp.governance.AttachedJob;
 import io.ffrtmp.governance.Attachment;
 import io.ffrtmp.governance.Capability;
@@ -18,13 +19,15 @@ import io.ffrtmp.governance.StartFailedException;
 import io.ffrtmp.governance.StartFailure;
 import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.Workload;
+import io.ffrtmp.governance.linux.Adopt.Adopted;
+import io.ffrtmp.governance.linux.GovernedJob.Beginning;
 import io.ffrtmp.governance.linux.cgroup.Base;
 import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
 import io.ffrtmp.governance.linux.cgroup.Hierarchies;
 import io.ffrtmp.governance.linux.cgroup.IdInUseException;
 import io.ffrtmp.governance.linux.cgroup.JobGroup;
 import io.ffrtmp.governance.linux.cgroup.Mark;
-import io.ffrtmp.governance.linux.libc.Epoll;
+import io.ffrtmp.governance.linux.cgroup.Search;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.observe.Watcher;
 import io.ffrtmp.governance.linux.process.SpawnException;
@@ -50,6 +53,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -67,6 +72,9 @@ public final class LinuxGovernor implements Governor {
   private static final Logger LOG = LoggerFactory.getLogger(LinuxGovernor.class);
   private static final int RESULT_THREADS = 4;
 
+  private final CgroupFiles files;
+  private final Hierarchies hierarchies;
+  private final String directoryName;
   private final Base base;
   private final Spawner spawner = new Spawner();
   private final Watcher watcher;
@@ -76,8 +84,9 @@ public final class LinuxGovernor implements Governor {
       threads("governance-consumer-", Integer.MAX_VALUE, new SynchronousQueue<>());
   private final Linger linger;
   private final Conclude conclude;
+  private final Observer observer;
+  private final Adopt adopt;
   private final AtomicBoolean canBeBorn;
-  private final String nonce = random();
   private final Set<String> ids = ConcurrentHashMap.newKeySet();
   private final Map<String, GovernedJob> jobs = new ConcurrentHashMap<>();
   private final ReadWriteLock opened = new ReentrantReadWriteLock();
@@ -85,13 +94,17 @@ public final class LinuxGovernor implements Governor {
   private Optional<HostReport> host = Optional.empty();
 
   private LinuxGovernor(Builder builder) throws ErrnoException {
-    Hierarchies hierarchies = Hierarchies.read(builder.files);
+    files = builder.files;
+    directoryName = builder.directoryName;
+    hierarchies = Hierarchies.read(builder.files);
     base =
         Base.find(
             builder.files, hierarchies, Optional.ofNullable(builder.base), builder.directoryName);
     watcher = new Watcher("governance-watcher");
-    linger = new Linger(watcher, base);
+    linger = new Linger(watcher);
     conclude = new Conclude(List.copyOf(builder.listeners), this::unregister, linger, consumers);
+    observer = new Observer(watcher, results, conclude);
+    adopt = new Adopt(files, hierarchies, base, directoryName, linger);
     if (builder.becomeLeaf) {
       base.becomeLeaf(Builder.LEAF);
     }
@@ -116,35 +129,45 @@ public final class LinuxGovernor implements Governor {
 
   @Override
   public StartedJob start(Workload workload) {
+    return open(
+        () ->
+            withId(
+                workload.jobId().orElseGet(LinuxGovernor::generatedId), id -> start(workload, id)));
+  }
+
+  /** While this governor can't be closed. */
+  private <T> T open(Supplier<T> action) {
     opened.readLock().lock();
     try {
       if (closed) {
         throw new IllegalStateException("this governor is closed");
       }
-      String id = workload.jobId().orElseGet(LinuxGovernor::generatedId);
-      if (!ids.add(id)) {
-        throw new JobIdInUseException(
-            "job id '" + id + "' is in use in this governor; use another");
-      }
-      boolean started = false;
-      try {
-        StartedJob job = start(workload, id);
-        started = true;
-        return job;
-      } finally {
-        if (!started) {
-          ids.remove(id);
-        }
-      }
+      return action.get();
     } finally {
       opened.readLock().unlock();
+    }
+  }
+
+  private <T> T withId(String id, Function<String, T> beginning) {
+    if (!ids.add(id)) {
+      throw new JobIdInUseException("job id '" + id + "' is in use in this governor; use another");
+    }
+    boolean begun = false;
+    try {
+      T job = beginning.apply(id);
+      begun = true;
+      return job;
+    } finally {
+      if (!begun) {
+        ids.remove(id);
+      }
     }
   }
 
   private StartedJob start(Workload workload, String id) {
     Instant time = Instant.now();
     long nanos = System.nanoTime();
-    Mark mark = Mark.of(id, Mode.RUN, workload.intent(), workload.limits(), nonce);
+    Mark mark = base.home().placed(Mark.of(id, Mode.RUN, workload.intent(), workload.limits()));
     @Nullable JobGroup group = null;
     @Nullable Start start = null;
     try {
@@ -154,8 +177,18 @@ public final class LinuxGovernor implements Governor {
       Spawned spawned = start.spawn(prepared);
       OptionalLong pid = OptionalLong.of(spawned.pid());
       JobStart facts = JobStart.of(id, pid, Mode.RUN, workload.intent(), time);
-      LinuxStartedJob job = new LinuxStartedJob(facts, nanos, group, start, spawned, conclude);
-      watch(job);
+      Receipt receipt = start.receipt();
+      LinuxStartedJob job =
+          new LinuxStartedJob(
+              new Beginning(facts, nanos, group, start.mark(), receipt, spawned.pidfd(), observer),
+              true,
+              spawned.inheritedPipes());
+      try {
+        watch(job);
+      } catch (ErrnoException e) {
+        LOG.warn("job {} runs, governed, but can't be watched", id, e);
+        observer.lost(job);
+      }
       return job;
     } catch (IdInUseException e) {
       throw new JobIdInUseException(e.getMessage());
@@ -185,45 +218,101 @@ public final class LinuxGovernor implements Governor {
     return new StartFailedException("job " + facts.jobId() + ": " + failure.message(), result);
   }
 
-  private void watch(LinuxStartedJob job) {
-    jobs.put(job.id(), job);
-    conclude.started(job.start);
-    Runnable conclusion = () -> concludeOnPool(job);
+  /** Listeners hear of the start before they may hear of the end, which waits for the group. */
+  private void watch(GovernedJob job) throws ErrnoException {
+    job.grouped.lock();
     try {
-      if (job.pidfd.isPresent()) {
-        watcher.watch(job.pidfd.get().fd(), Epoll.EPOLLIN, () -> ended(job, conclusion));
-        return;
+      jobs.put(job.id(), job);
+      try {
+        observer.watch(job);
+      } catch (ErrnoException e) {
+        if (!job.child) {
+          jobs.remove(job.id(), job);
+          throw e;
+        }
+        conclude.started(job.start);
+        throw e;
       }
-    } catch (ErrnoException e) {
-      LOG.warn("job {} runs, governed, but can't be watched", job.id(), e);
-    }
-    ended(job, conclusion);
-  }
-
-  private void concludeOnPool(GovernedJob job) {
-    try {
-      results.execute(() -> conclude.ended(job));
-    } catch (OutOfMemoryError noThreadToBeHad) { // RLIMIT_NPROC, pids.max: then on this one
-      conclude.ended(job);
-    }
-  }
-
-  private void ended(LinuxStartedJob job, Runnable conclusion) {
-    if (job.claim()) {
-      conclusion.run();
-    } else {
-      conclude.endedUnwatched(job);
+      conclude.started(job.start);
+    } finally {
+      job.grouped.unlock();
     }
   }
 
   @Override
   public AttachedJob attach(Attachment attachment) {
-    throw new UnsupportedOperationException("attach comes with the next commits");
+    return open(
+        () ->
+            withId(
+                attachment.jobId().orElseGet(LinuxGovernor::generatedId),
+                id -> attach(attachment, id)));
+  }
+
+  private LinuxAttachedJob attach(Attachment attachment, String id) {
+    if (jobs.values().stream().anyMatch(job -> job.pid() == attachment.pid() && !job.over())) {
+      throw new AttachRefusedException(
+          AttachRefusedException.Reason.ALREADY_GOVERNED,
+          "process " + attachment.pid() + " is watched by this governor: see jobs()");
+    }
+    Instant time = Instant.now();
+    long nanos = System.nanoTime();
+    try {
+      Adopted adopted = adopt.attach(attachment, id);
+      OptionalLong pid = OptionalLong.of(attachment.pid());
+      JobStart facts = JobStart.of(id, pid, Mode.ATTACH, attachment.intent(), time);
+      LinuxAttachedJob job =
+          new LinuxAttachedJob(
+              new Beginning(
+                  facts,
+                  nanos,
+                  adopted.group(),
+                  adopted.mark(),
+                  adopted.receipt(),
+                  Optional.of(adopted.pidfd()),
+                  observer));
+      try {
+        watch(job);
+      } catch (ErrnoException e) {
+        adopt.undo(adopted);
+        throw Adopt.refused((int) job.pid(), e);
+      }
+      return job;
+    } catch (IdInUseException e) {
+      throw new JobIdInUseException(e.getMessage());
+    }
   }
 
   @Override
   public Recovery recover() {
-    throw new UnsupportedOperationException("recover comes with the next commits");
+    return open(
+        () -> {
+          List<Capability> found = hierarchies.capabilities();
+          if (hierarchies.job().isEmpty()) {
+            return Recovery.of(List.of(), List.of(), List.of(), found);
+          }
+          base.clean();
+          Recover recover = new Recover(conclude, observer, linger, adopter());
+          return recover.all(base.home(), Search.all(files, hierarchies, base, directoryName));
+        });
+  }
+
+  private Recover.Adopter adopter() {
+    return new Recover.Adopter() {
+      @Override
+      public boolean reserve(String id) {
+        return ids.add(id);
+      }
+
+      @Override
+      public void free(String id) {
+        ids.remove(id);
+      }
+
+      @Override
+      public void watch(GovernedJob job) throws ErrnoException {
+        LinuxGovernor.this.watch(job);
+      }
+    };
   }
 
   private void unregister(GovernedJob job) {
@@ -262,11 +351,8 @@ public final class LinuxGovernor implements Governor {
   }
 
   private static String generatedId() {
-    return "job-" + random();
-  }
-
-  private static String random() {
-    return Long.toUnsignedString(ThreadLocalRandom.current().nextLong(), Character.MAX_RADIX);
+    return "job-"
+        + Long.toUnsignedString(ThreadLocalRandom.current().nextLong(), Character.MAX_RADIX);
   }
 
   private static ExecutorService threads(String name, int most, BlockingQueue<Runnable> queue) {

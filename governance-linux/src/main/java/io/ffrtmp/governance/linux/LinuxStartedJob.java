@@ -1,14 +1,11 @@
 package io.ffrtmp.governance.linux;
 
 import io.ffrtmp.governance.GovernanceException;
-import io.ffrtmp.governance.JobStart;
 import io.ffrtmp.governance.Signal;
 import io.ffrtmp.governance.StartedJob;
-import io.ffrtmp.governance.linux.cgroup.JobGroup;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Pidfd;
-import io.ffrtmp.governance.linux.process.Spawner.Spawned;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -20,15 +17,9 @@ final class LinuxStartedJob extends GovernedJob implements StartedJob {
 
   private final List<Integer> inheritedPipes;
 
-  LinuxStartedJob(
-      JobStart start,
-      long startNanos,
-      JobGroup group,
-      Start spawning,
-      Spawned spawned,
-      Conclude conclude) {
-    super(start, startNanos, group, spawning.mark(), spawning.receipt(), spawned.pidfd(), conclude);
-    this.inheritedPipes = spawned.inheritedPipes();
+  LinuxStartedJob(Beginning beginning, boolean child, List<Integer> inheritedPipes) {
+    super(beginning, child);
+    this.inheritedPipes = inheritedPipes;
   }
 
   @Override

@@ -166,14 +166,18 @@ final class Start implements Spawner.Admission {
 
   /** The limits were written, but the process is not under all of them. */
   private void notPlaced(int pid, ErrnoException e) {
-    outcomes.replaceAll(
-        each ->
-            each.status().inForce() && !group.holds(pid, each.limit())
-                ? each.status(Status.DENIED)
-                    .with(Detail.FILE, group + "/cgroup.procs")
-                    .with(Detail.ERRNO, e.name())
-                    .with(Detail.CURE, "the process could not be placed: " + e.getMessage())
-                : each);
+    outcomes.replaceAll(each -> deniedUnlessHeld(each, group, pid));
+    LOG.debug("process {} is not in all of {}", pid, group, e);
+  }
+
+  /** The outcome, if the process is where that limit holds. */
+  static LimitOutcome deniedUnlessHeld(LimitOutcome outcome, JobGroup group, int pid) {
+    return !outcome.status().inForce() || group.holds(pid, outcome.limit())
+        ? outcome
+        : outcome
+            .status(Status.DENIED)
+            .with(Detail.FILE, group + "/cgroup.procs")
+            .with(Detail.CURE, "the process could not be placed where that limit is");
   }
 
   private void requireLimits() throws SpawnException {
@@ -186,7 +190,7 @@ final class Start implements Spawner.Admission {
     }
   }
 
-  private static String told(LimitOutcome unmet) {
+  static String told(LimitOutcome unmet) {
     Stream<Optional<String>> where =
         Stream.of(unmet.errno(), unmet.get(Detail.FILE).map(file -> "file " + file));
     return unmet.limit().wireName()

@@ -6,7 +6,6 @@ import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -22,32 +21,17 @@ import org.slf4j.LoggerFactory;
 public final class Base implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Base.class);
 
-  /** How often others may come in between; what they do there takes microseconds. */
-  private static final int ATTEMPTS = 1_000;
-
   private final CgroupFiles files;
   private final List<Site> sites;
-  private final List<Group> homes;
-  private final Controllers controllers;
-  private final Map<String, Refusal> missing = new HashMap<>();
-
-  private volatile boolean prepared;
+  private final Home home;
+  private final Map<String, Refusal> missing;
   private volatile Optional<String> leaf = Optional.empty();
 
   private Base(CgroupFiles files, Hierarchies hierarchies, List<Site> sites, String name) {
     this.files = files;
     this.sites = sites;
-    this.homes = sites.stream().map(site -> site.group().child(name)).toList();
-    List<String> levels = new ArrayList<>();
-    for (Group home : homes) {
-      if (home.unified()) {
-        levels.addAll(List.of(home.parent(), home.directory()));
-      }
-    }
-    this.controllers = new Controllers(files, levels);
-    for (Control each : Control.values()) {
-      missing.put(each.controller, Refusal.missing(hierarchies, each.controller));
-    }
+    this.missing = Refusal.missing(hierarchies);
+    this.home = new Home(files, sites.stream().map(Site::group).toList(), name, true, missing);
   }
 
   /**
@@ -75,19 +59,6 @@ public final class Base implements AutoCloseable {
     return sites.isEmpty() || sites.stream().anyMatch(Site::aroundOrBeneathUs);
   }
 
-  /** The directory that is locked. */
-  private String home() {
-    return homes.get(0).directory();
-  }
-
-  private JobGroup group(String id) {
-    return job(homes.stream().map(home -> home.child(id)).toList(), missing);
-  }
-
-  private JobGroup job(List<Group> groups, Map<String, Refusal> reasons) {
-    return new JobGroup(files, List.copyOf(groups), controllers, reasons);
-  }
-
   /**
    * Makes a job's group and marks it. One of the same id that is empty and nobody's goes first.
    *
@@ -95,170 +66,22 @@ public final class Base implements AutoCloseable {
    * @throws ErrnoException if the primary directory can't be made; nothing is left of it then
    */
   public JobGroup create(String jobId, Mark mark) throws ErrnoException, IdInUseException {
-    Optional<JobGroup> made = homes.isEmpty() ? Optional.of(group(jobId)) : Optional.empty();
-    for (int attempt = 1; made.isEmpty(); attempt++) {
-      try {
-        made = prepared ? make(jobId, mark) : prepareAndMake(jobId, mark);
-      } catch (ErrnoException e) {
-        prepared = false;
-        if (e.errno() != Errno.ENOENT || attempt == ATTEMPTS) { // another governor's close()
-          throw e;
-        }
-        Thread.yield();
-      }
-    }
-    return made.get();
+    return home.create(jobId, mark);
   }
 
   /** No group, as none could be made: each limit is refused for that reason. */
   public JobGroup none(ErrnoException e) {
-    Map<String, Refusal> reasons = new HashMap<>();
-    missing.keySet().forEach(each -> reasons.put(each, Refusal.of(e, home(), each)));
-    return new JobGroup(files, List.of(), controllers, reasons);
+    return home.none(e);
   }
 
-  /** Hands controllers down once a job is there: then no other governor removes the home. */
-  private Optional<JobGroup> prepareAndMake(String id, Mark mark)
-      throws ErrnoException, IdInUseException {
-    make(home());
-    Optional<JobGroup> made = make(id, mark);
-    if (made.isPresent()) {
-      controllers.enable();
-      prepared = true;
-    }
-    return made;
-  }
-
-  /** Empty if the id was taken by a leftover, which is gone now. */
-  private Optional<JobGroup> make(String id, Mark mark) throws ErrnoException, IdInUseException {
-    if (claim(id, mark.encode())) {
-      return Optional.of(makeOthers(id));
-    }
-    reclaim(id, true);
-    return Optional.empty();
-  }
-
-  private boolean make(String directory) throws ErrnoException {
-    return Call.unless(Errno.EEXIST, () -> files.mkdir(directory));
-  }
-
-  /** Makes and marks the primary, before anybody may look whose it is; false if it exists. */
-  private boolean claim(String id, byte[] mark) throws ErrnoException {
-    try (CgroupFiles.Lock home = files.lock(home(), true)) {
-      boolean made = Call.unless(Errno.EEXIST, () -> home.mkdir(id));
-      if (made) {
-        markOrUndo(homes.get(0).file(id), mark);
-      }
-      return made;
-    }
-  }
-
-  private void markOrUndo(String directory, byte[] mark) throws ErrnoException {
-    try {
-      files.mark(directory, mark);
-    } catch (ErrnoException e) {
-      files.rmdir(directory);
-      throw e;
-    }
-  }
-
-  /**
-   * Makes the directories beside the primary. One that had no primary is nobody's; one that can't
-   * be made costs the limits of its own hierarchy, and no others.
-   */
-  private JobGroup makeOthers(String id) throws ErrnoException, IdInUseException {
-    List<Group> made = new ArrayList<>(List.of(homes.get(0).child(id)));
-    Map<String, Refusal> reasons = new HashMap<>(missing);
-    for (Group home : homes.subList(1, homes.size())) {
-      Group group = home.child(id);
-      try {
-        if (!makeBelow(home, group)) {
-          if (!job(List.of(group), missing).remove()) {
-            job(made, missing).remove();
-            throw new IdInUseException(id, group.directory(), "processes live in it");
-          }
-          make(group.directory());
-        }
-        made.add(group);
-      } catch (ErrnoException e) {
-        LOG.warn("job {} goes without {}", id, group.directory(), e);
-        for (String controller : group.hierarchy().controllers()) {
-          reasons.put(controller, Refusal.of(e, group.directory(), controller));
-        }
-      }
-    }
-    return job(made, reasons);
-  }
-
-  /** Makes a directory, and the home above it if need be; false if it was there. */
-  private boolean makeBelow(Group home, Group group) throws ErrnoException {
-    for (int attempt = 1; ; attempt++) {
-      try {
-        return make(group.directory());
-      } catch (ErrnoException e) {
-        if (e.errno() != Errno.ENOENT || attempt == ATTEMPTS) { // another governor's close()
-          throw e;
-        }
-        make(home.directory());
-      }
-    }
-  }
-
-  /** Removes a group that is empty and nobody's, while nobody can make one. */
-  @SuppressWarnings("try") // the lock is held, not used
-  private void reclaim(String id, boolean wait) throws ErrnoException, IdInUseException {
-    String primary = homes.get(0).file(id);
-    try (CgroupFiles.Lock home = files.lock(home(), wait)) {
-      Optional<byte[]> bytes = files.mark(primary);
-      Optional<ProcessKey> owner = liveOwner(bytes);
-      if (bytes.isPresent() && bytes.flatMap(Mark::parse).isEmpty()) {
-        throw new IdInUseException(id, primary, "its mark is none that we know");
-      }
-      if (owner.isPresent()) {
-        throw new IdInUseException(id, primary, "process " + owner.get().pid() + " governs it");
-      }
-      if (!group(id).remove()) {
-        throw new IdInUseException(id, primary, "processes live in it");
-      }
-    }
-  }
-
-  private static Optional<ProcessKey> liveOwner(Optional<byte[]> mark) {
-    return mark.flatMap(Mark::parse).flatMap(Mark::owner).filter(ProcessKey::alive);
-  }
-
-  /**
-   * Removes a group that its owner let go of. False if that has to be tried again later; true also
-   * if somebody owns a group of this id by now.
-   */
-  public boolean discard(JobGroup group) {
-    String directory = group.toString();
-    try {
-      reclaim(directory.substring(directory.lastIndexOf('/') + 1), false);
-      return true;
-    } catch (IdInUseException | ErrnoException e) {
-      LOG.debug("{}: not removed", directory, e);
-    }
-    try {
-      return liveOwner(files.mark(directory)).isPresent();
-    } catch (ErrnoException e) {
-      return e.errno() == Errno.ENOENT;
-    }
+  /** Where the jobs' groups are. */
+  public Home home() {
+    return home;
   }
 
   /** Removes groups that are empty and nobody's: their governors died, or let go of them. */
   public void clean() {
-    try {
-      for (String each : homes.isEmpty() ? List.<String>of() : files.subdirectories(home())) {
-        try {
-          reclaim(each.substring(home().length() + 1), false);
-        } catch (ErrnoException | IdInUseException e) {
-          LOG.debug("{} is left alone", each, e);
-        }
-      }
-    } catch (ErrnoException e) {
-      LOG.debug("{}: nothing there to clean", home(), e);
-    }
+    home.clean();
   }
 
   /**
@@ -276,7 +99,7 @@ public final class Base implements AutoCloseable {
       if (files.read(own.file("cgroup.procs")).strip().contains("\n")) {
         return Optional.of(Capability.of("leaf", State.NO, "not alone").cure(Refusal.LEAF));
       }
-      make(own.file(leafName));
+      Call.unless(Errno.EEXIST, () -> files.mkdir(own.file(leafName)));
       files.write(own.file(leafName) + "/cgroup.procs", "0"); // stands for the writer
       leaf = Optional.of(own.file(leafName));
       return Optional.of(Capability.of("leaf", State.YES, "moved into " + own.file(leafName)));
@@ -292,25 +115,19 @@ public final class Base implements AutoCloseable {
   @Override
   public void close() {
     try {
-      prepared = false;
-      for (Group home : homes) {
-        remove(home.directory());
-      }
+      home.remove();
       if (leaf.isPresent() || sites.stream().anyMatch(Site::ours)) {
-        controllers.disable();
+        home.controllers().disable();
       }
       if (leaf.isPresent()) {
         files.write(sites.get(0).group().file("cgroup.procs"), "0");
-        remove(leaf.get());
+        String directory = leaf.get();
+        Call.unless(Errno.ENOENT, () -> files.rmdir(directory));
         leaf = Optional.empty();
       }
     } catch (ErrnoException e) {
       LOG.debug("left as it is", e);
     }
-  }
-
-  private void remove(String directory) throws ErrnoException {
-    Call.unless(Errno.ENOENT, () -> files.rmdir(directory));
   }
 
   /** What can be limited here and where; what can't, and why. */

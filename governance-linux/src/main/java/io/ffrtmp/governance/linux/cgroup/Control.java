@@ -47,6 +47,30 @@ enum Control {
   LimitOutcome apply(CgroupFiles files, Group group, String asked) throws ErrnoException {
     String wanted = wanted(group.unified(), asked);
     boolean taken = writeOrUndo(files, group, wanted);
+    LimitOutcome outcome = find(files, group, asked, wanted);
+    String effective = outcome.effective().orElse(wanted);
+    if (!taken && tighten(wanted, effective).equals(wanted)) {
+      throw new ErrnoException(Errno.EINVAL, "write '" + wanted + "' to " + group.file(old));
+    }
+    return held(effective)
+        ? outcome
+        : outcome.status(Status.UNSUPPORTED).with(Detail.CURE, "boot a kernel that keeps it");
+  }
+
+  /** What became of a limit that was written by another JVM; lost if something looser holds. */
+  LimitOutcome verify(CgroupFiles files, Group group, String asked) throws ErrnoException {
+    String wanted = wanted(group.unified(), asked);
+    LimitOutcome outcome = find(files, group, asked, wanted);
+    String effective = outcome.effective().orElse(wanted);
+    boolean kept =
+        this == CPU_WEIGHT
+            ? effective.equals(wanted)
+            : held(effective) && tighten(effective, wanted).equals(effective);
+    return kept ? outcome : outcome.status(Status.LOST);
+  }
+
+  private LimitOutcome find(CgroupFiles files, Group group, String asked, String wanted)
+      throws ErrnoException {
     String back = read(files, group.unified(), group.directory(), wanted);
     LimitOutcome outcome =
         LimitOutcome.of(limit, Status.APPLIED, asked)
@@ -60,12 +84,6 @@ enum Control {
         effective = tighter;
         outcome = outcome.with(Detail.EFFECTIVE_AT, above);
       }
-    }
-    if (!taken && tighten(wanted, effective).equals(wanted)) {
-      throw new ErrnoException(Errno.EINVAL, "write '" + wanted + "' to " + group.file(old));
-    }
-    if (!held(effective)) {
-      return outcome.status(Status.UNSUPPORTED).with(Detail.CURE, "boot a kernel that keeps it");
     }
     return effective.equals(wanted)
         ? outcome

@@ -2,11 +2,13 @@ package io.ffrtmp.governance.linux.cgroup;
 
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Libc;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -17,15 +19,21 @@ import org.slf4j.LoggerFactory;
 final class Controllers {
   private static final Logger LOG = LoggerFactory.getLogger(Controllers.class);
 
+  private static final List<String> NAMES = List.of("memory", "cpu", "io");
+
   private final CgroupFiles files;
   private final List<String> levels;
   private final List<String> enabled = new ArrayList<>();
   private final Map<String, Refusal> refusals = new ConcurrentHashMap<>();
 
-  /** With the directories that hand down, the highest first; none on v1. */
-  Controllers(CgroupFiles files, List<String> levels) {
+  /** For groups in these homes; those of v1 need nothing. */
+  Controllers(CgroupFiles files, List<Group> homes) {
     this.files = files;
-    this.levels = levels;
+    this.levels =
+        homes.stream()
+            .filter(Group::unified)
+            .flatMap(home -> Stream.of(home.parent(), home.directory()))
+            .toList();
   }
 
   /** Enables each on each level by itself, so that one which fails fails alone. */
@@ -33,7 +41,7 @@ final class Controllers {
     refusals.clear();
     for (String level : levels) {
       String file = level + "/cgroup.subtree_control";
-      for (String name : List.of("memory", "cpu", "io")) {
+      for (String name : NAMES) {
         try {
           if (!List.of(files.read(file).strip().split(" ")).contains(name)) {
             refuseIfInhabited(level);
@@ -50,11 +58,10 @@ final class Controllers {
   /**
    * The kernel refuses itself, but for threaded controllers such as cpu: with those on, a group
    * that has processes turns "domain threaded", and no group beneath it can take a process any
-   * more. The root alone is exempt, and alone has no type.
+   * more.
    */
   private void refuseIfInhabited(String level) throws ErrnoException {
-    boolean exempt = !Call.unless(Errno.ENOENT, () -> files.read(level + "/cgroup.type"));
-    if (!exempt && !files.read(level + "/cgroup.procs").isBlank()) {
+    if (!exempt(level) && !files.read(level + "/cgroup.procs").isBlank()) {
       throw new ErrnoException(Errno.EBUSY, "enable controllers where processes live: " + level);
     }
   }
@@ -66,15 +73,37 @@ final class Controllers {
 
   /** Undoes what was enabled here on the highest level; the lower ones are gone by then. */
   synchronized void disable() {
-    for (String name : List.of("memory", "cpu", "io")) {
+    for (String name : NAMES) {
       if (!levels.isEmpty() && enabled.contains(levels.get(0) + " " + name)) {
-        try {
-          files.write(levels.get(0) + "/cgroup.subtree_control", "-" + name);
-        } catch (ErrnoException e) {
-          LOG.debug("{}: {} stays enabled", levels.get(0), name, e);
-        }
+        disable(levels.get(0), name);
       }
     }
     enabled.clear();
+  }
+
+  /**
+   * Takes all controllers back, from the lowest level up. Where processes lived before there was a
+   * home, none can have been on, but for the root, which keeps its own.
+   */
+  synchronized void withdraw() {
+    for (int i = levels.size() - 1; i >= 0; i--) {
+      for (String name : exempt(levels.get(i)) ? List.<String>of() : NAMES) {
+        disable(levels.get(i), name);
+      }
+    }
+    enabled.clear();
+  }
+
+  private void disable(String level, String name) {
+    try {
+      files.write(level + "/cgroup.subtree_control", "-" + name);
+    } catch (ErrnoException e) {
+      LOG.debug("{}: {} stays as it is", level, name, e);
+    }
+  }
+
+  /** The root alone may have processes and hand down controllers, and alone has no type. */
+  private boolean exempt(String level) {
+    return Libc.access(level + "/cgroup.type", Libc.F_OK) == Errno.ENOENT;
   }
 }

@@ -4,11 +4,13 @@ import io.ffrtmp.governance.Evidence.OomCause;
 import io.ffrtmp.governance.Limit;
 import io.ffrtmp.governance.LimitOutcome;
 import io.ffrtmp.governance.Limits;
+import io.ffrtmp.governance.Moved.NotMoved;
 import io.ffrtmp.governance.Receipt;
 import io.ffrtmp.governance.ResourceUsage;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -27,21 +29,19 @@ import org.slf4j.LoggerFactory;
 public final class JobGroup {
   private static final Logger LOG = LoggerFactory.getLogger(JobGroup.class);
 
+  private static final int ROUNDS = 8;
+
   private final CgroupFiles files;
+  private final Home home;
   private final List<Group> groups;
-  private final Controllers controllers;
   private final Map<String, Refusal> missing;
   private final Set<Group> refused = ConcurrentHashMap.newKeySet();
 
   /** With why there is no group for a controller, where there is none. */
-  JobGroup(
-      CgroupFiles files,
-      List<Group> groups,
-      Controllers controllers,
-      Map<String, Refusal> missing) {
+  JobGroup(CgroupFiles files, Home home, List<Group> groups, Map<String, Refusal> missing) {
     this.files = files;
+    this.home = home;
     this.groups = groups;
-    this.controllers = controllers;
     this.missing = missing;
   }
 
@@ -60,32 +60,50 @@ public final class JobGroup {
 
   /** Writes each limit and reads it back. Never throws: what went wrong is in the outcomes. */
   public List<LimitOutcome> apply(Limits limits) {
-    List<LimitOutcome> outcomes = new ArrayList<>();
-    limits.cpuMax().ifPresent(max -> outcomes.add(apply(Control.CPU_MAX, max)));
-    limits.cpuWeight().ifPresent(weight -> outcomes.add(apply(Control.CPU_WEIGHT, weight)));
-    limits.memoryMaxBytes().ifPresent(bytes -> outcomes.add(apply(Control.MEMORY_MAX, bytes)));
-    limits.ioMax().forEach(max -> outcomes.add(apply(Control.IO_MAX, max)));
-    return outcomes;
+    return Mark.asked(limits).stream().map(this::apply).toList();
   }
 
-  private LimitOutcome apply(Control control, Object value) {
-    String asked = value.toString();
+  private LimitOutcome apply(Mark.Asked asked) {
+    Control control = Control.values()[asked.limit().ordinal()];
     Refusal refusal = Objects.requireNonNull(missing.get(control.controller));
     Optional<Group> group = holding(control);
     for (int attempt = 0; group.isPresent() && attempt < 2; attempt++) {
       try {
-        return control.apply(files, group.get(), asked);
+        return control.apply(files, group.get(), asked.text());
       } catch (ErrnoException e) {
         String file = group.get().file(control.file(group.get().unified()));
-        refusal = Refusal.of(e, file, asked);
+        refusal = Refusal.of(e, file, asked.text());
         if (e.errno() != Errno.ENOENT) {
           break;
         }
-        controllers.enable(); // another governor may have made its home and not come to that yet
-        refusal = controllers.refusal(control.controller).orElse(refusal);
+        home.controllers().enable(); // nobody came to that yet
+        refusal = home.controllers().refusal(control.controller).orElse(refusal);
       }
     }
-    return refusal.outcome(control.limit, asked);
+    return refusal.outcome(control.limit, asked.text());
+  }
+
+  /**
+   * What became of the limits that another JVM asked for; those of which nothing holds are lost.
+   */
+  public Receipt verify(Mark mark) {
+    List<LimitOutcome> outcomes = new ArrayList<>();
+    for (Mark.Asked each : mark.limits()) {
+      Control control = Control.values()[each.limit().ordinal()];
+      LimitOutcome lost = LimitOutcome.of(each.limit(), LimitOutcome.Status.LOST, each.text());
+      try {
+        Optional<Group> group = holding(control);
+        outcomes.add(group.isPresent() ? control.verify(files, group.get(), each.text()) : lost);
+      } catch (ErrnoException e) {
+        outcomes.add(lost.with(LimitOutcome.Detail.ERRNO, e.name()));
+      }
+    }
+    return Receipt.of(outcomes);
+  }
+
+  /** What there is to tell of a job whose end nobody watched. */
+  public Remains remains(Mark mark) {
+    return new Remains(mark, verify(mark), usage(), oomKilled(), members().size());
   }
 
   /** At the end: a limit in force that reads otherwise now is lost. */
@@ -96,7 +114,7 @@ public final class JobGroup {
       Optional<Group> group = each.status().inForce() ? holding(control) : Optional.empty();
       outcomes.add(group.map(it -> control.check(files, it, each)).orElse(each));
     }
-    return Receipt.of(outcomes);
+    return receipt.limits(outcomes);
   }
 
   /**
@@ -119,6 +137,58 @@ public final class JobGroup {
     }
   }
 
+  /** Moves a process to where the first one was placed. */
+  public void join(int pid) throws ErrnoException {
+    for (Group group : placedIn()) {
+      files.write(group.file("cgroup.procs"), Integer.toString(pid));
+    }
+  }
+
+  private List<Group> placedIn() {
+    return groups.stream().filter(each -> !refused.contains(each)).toList();
+  }
+
+  /**
+   * Puts every process back to where it came from, in rounds, and removes the group: what was
+   * attached is as it was before.
+   *
+   * @return who could not be put back, or is elsewhere now, and why
+   */
+  public List<NotMoved> release(Mark mark) {
+    home.withdraw(this); // where controllers are on, no process can go back (cgroup-v2.rst)
+    Map<Integer, NotMoved> notes = new LinkedHashMap<>();
+    for (int round = 1; round <= ROUNDS; round++) {
+      List<Integer> left = members(groups);
+      left.forEach(pid -> putBack(pid, mark).ifPresent(note -> notes.put(pid, note)));
+      if (left.isEmpty()) {
+        break;
+      }
+    }
+    return List.copyOf(notes.values());
+  }
+
+  /** Puts one process back in every hierarchy; tells what did not go as it should. */
+  public Optional<NotMoved> putBack(int pid, Mark mark) {
+    String said = "";
+    for (Group group : groups) {
+      Hierarchy hierarchy = group.hierarchy();
+      String place = group.parent().substring(0, group.parent().lastIndexOf('/'));
+      String directory = mark.origin(hierarchy).flatMap(hierarchy::directory).orElse(place);
+      try {
+        Optional<String> other = new Origin(files, hierarchy, directory).putBack(pid);
+        said = other.map(it -> "put into " + it + ", as " + directory + " is gone").orElse(said);
+      } catch (ErrnoException e) {
+        said = e.errno() == Errno.ESRCH ? said : e.getMessage();
+      }
+    }
+    return said.isEmpty() ? Optional.empty() : Optional.of(new NotMoved(pid, said));
+  }
+
+  /** Whether the primary group took the process. */
+  public boolean placedInPrimary() {
+    return exists() && !refused.contains(groups.get(0));
+  }
+
   /** Whether no hierarchy refused the process; where one did, the group tells nothing of it. */
   public boolean placed() {
     return refused.isEmpty();
@@ -139,7 +209,7 @@ public final class JobGroup {
   /** Whether the kernel names this very group for a process, in every hierarchy. */
   public boolean holds(int pid) throws ErrnoException {
     String membership = files.read("/proc/" + pid + "/cgroup");
-    return groups.stream().allMatch(each -> each.isIn(membership));
+    return placedIn().stream().allMatch(each -> each.isIn(membership));
   }
 
   /**
@@ -176,7 +246,7 @@ public final class JobGroup {
 
   /** The kernel's counters, read now. */
   public ResourceUsage usage() {
-    return Counters.of(files, groups.stream().filter(each -> !refused.contains(each)).toList());
+    return Counters.of(files, placedIn());
   }
 
   /** Why the kernel killed a process of the group for want of memory, if it did. */
@@ -190,13 +260,17 @@ public final class JobGroup {
    * The processes in the group and beneath it, as far as our pid namespace has numbers for them.
    */
   public List<Integer> members() {
+    return members(groups.stream().limit(1).toList());
+  }
+
+  private List<Integer> members(List<Group> where) {
     Set<Integer> found = new LinkedHashSet<>();
-    try {
-      if (exists()) {
-        collect(toString(), found);
+    for (Group group : where) {
+      try {
+        collect(group.directory(), found);
+      } catch (ErrnoException e) {
+        LOG.debug("{}: not all are listed", group, e);
       }
-    } catch (ErrnoException e) {
-      LOG.debug("{}: not all are listed", this, e);
     }
     found.remove(0);
     return List.copyOf(found);
@@ -245,6 +319,9 @@ public final class JobGroup {
     for (int i = groups.size() - 1; i >= 0 && gone; i--) {
       gone = remove(groups.get(i).unified(), groups.get(i).directory());
     }
+    if (gone) {
+      home.tidy();
+    }
     return gone;
   }
 
@@ -262,6 +339,11 @@ public final class JobGroup {
       LOG.debug("{}: not removed", directory, e);
       return e.errno() == Errno.ENOENT;
     }
+  }
+
+  /** {@link Home#discard}: true once it is gone, or somebody else's. */
+  public boolean discard() {
+    return home.discard(this);
   }
 
   /** Rewrites the mark. */

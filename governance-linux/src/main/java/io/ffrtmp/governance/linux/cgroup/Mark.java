@@ -1,93 +1,206 @@
 package io.ffrtmp.governance.linux.cgroup;
 
-import io.ffrtmp.governance.CpuMax;
-import io.ffrtmp.governance.IoMax;
+import io.ffrtmp.governance.Limit;
 import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Mode;
+import io.ffrtmp.governance.Moved;
+import io.ffrtmp.governance.Moved.NotMoved;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
 /**
  * What a job's directory remembers, so that another JVM can find the job: an extended attribute
  * that lives exactly as long as the group. Whoever may write there may have written it, so it is a
- * hint to be proven, never an authority.
+ * hint to be proven, never an authority. Immutable.
  *
- * <p>Its bytes are {@code KEY=VALUE} in UTF-8, each ended by a NUL, which no value can hold.
- *
- * @param owner the process that watches the job; none once it let go
- * @param nonce tells apart the governors of one process; empty without an owner
- * @param leader the workload's first process, once known
+ * <p>Its bytes are {@code KEY=VALUE} in UTF-8, each ended by a NUL, which no value can hold: {@code
+ * schema}, {@code id}, {@code mode}, {@code intent}; {@code owner}, the process that watches the
+ * job, until it lets go; {@code leader}, the workload's first process, from when it is known until
+ * its end was told; each limit asked for; {@code place:HIERARCHY}, where the home is; {@code
+ * origin:HIERARCHY}, where an attached process came from that left its place; and what became of
+ * the processes that were attached to.
  */
-public record Mark(
-    String id,
-    Mode mode,
-    Optional<String> intent,
-    Limits limits,
-    Optional<ProcessKey> owner,
-    String nonce,
-    Optional<ProcessKey> leader) {
+public record Mark(Map<String, String> fields) {
   private static final String SCHEMA = "1";
+  private static final String PLACE = "place:";
+  private static final String ORIGIN = "origin:";
+  private static final String NOT_MOVED = "not_moved:";
 
   /** What getxattr(2) is given room for; limits on devices that do not fit are left out. */
   private static final int LARGEST = 8_000;
 
-  /** A mark owned by this process's governor of that nonce; no leader is known yet. */
-  public static Mark of(
-      String id, Mode mode, Optional<String> intent, Limits limits, String nonce) {
-    Optional<ProcessKey> none = Optional.empty();
-    return new Mark(id, mode, intent, limits, none, "", none).claimed(nonce);
+  /** A limit asked for, in the kernel's form of v2. */
+  record Asked(Limit limit, String text) {}
+
+  /** A mark owned by this process; no leader is known yet. */
+  public static Mark of(String id, Mode mode, Optional<String> intent, Limits limits) {
+    Map<String, String> fields = new LinkedHashMap<>();
+    fields.put("schema", SCHEMA);
+    fields.put("id", id);
+    fields.put("mode", mode.wireName());
+    intent.ifPresent(word -> fields.put("intent", word));
+    for (Asked each : asked(limits)) {
+      String name = each.limit.wireName();
+      fields.put(each.limit == Limit.IO_MAX ? name + "." + fields.size() : name, each.text);
+    }
+    return new Mark(fields).claimed();
   }
 
-  /** The same, owned by this process's governor of that nonce. */
-  public Mark claimed(String nonce) {
-    Optional<ProcessKey> self = Optional.of(ProcessKey.self());
-    return new Mark(id, mode, intent, limits, self, nonce, leader);
+  /** The limits, each in the kernel's form. */
+  static List<Asked> asked(Limits limits) {
+    List<Asked> all = new ArrayList<>();
+    limits.cpuMax().ifPresent(max -> all.add(new Asked(Limit.CPU_MAX, max.toString())));
+    limits.cpuWeight().ifPresent(weight -> all.add(new Asked(Limit.CPU_WEIGHT, "" + weight)));
+    limits.memoryMaxBytes().ifPresent(most -> all.add(new Asked(Limit.MEMORY_MAX, "" + most)));
+    limits.ioMax().forEach(max -> all.add(new Asked(Limit.IO_MAX, max.toString())));
+    return all;
   }
 
-  /** The same without an owner: whoever finds the group empty may remove it. */
+  private Mark with(String key, Optional<String> value) {
+    Map<String, String> changed = new LinkedHashMap<>(fields);
+    changed.remove(key);
+    value.ifPresent(it -> changed.put(key, it));
+    return new Mark(Collections.unmodifiableMap(changed));
+  }
+
+  /** The same, owned by this process. */
+  public Mark claimed() {
+    return with("owner", Optional.of(ProcessKey.self().toString()));
+  }
+
+  /** The same without an owner: whoever finds the job may claim it, or remove its empty group. */
   public Mark disowned() {
-    return new Mark(id, mode, intent, limits, Optional.empty(), "", leader);
+    return with("owner", Optional.empty());
   }
 
   /** The same with the workload's leader; its start time as in {@link ProcessKey}. */
   public Mark leader(int pid, long startTime) {
-    Optional<ProcessKey> known = Optional.of(ProcessKey.of(pid, startTime));
-    return new Mark(id, mode, intent, limits, owner, nonce, known);
+    return with("leader", Optional.of(ProcessKey.of(pid, startTime).toString()));
   }
 
-  /** Whether a governor that may be alive owns the job. */
-  public boolean ownerAlive() {
-    return owner.isPresent() && owner.get().alive();
+  /** The same without a leader: its end was told. */
+  public Mark ended() {
+    return with("leader", Optional.empty());
+  }
+
+  /** The same with what became of the processes that were attached to. */
+  public Mark moved(Moved moved) {
+    Mark more =
+        with("moved", Optional.of("" + moved.processes()))
+            .with("charged", Optional.of("" + moved.chargedElsewhereBytes()));
+    Map<String, String> not = new LinkedHashMap<>();
+    moved.notMoved().forEach(each -> not.put("" + each.pid(), each.reason()));
+    return more.with(NOT_MOVED, not);
+  }
+
+  /** What became of the processes; empty for a job that was started, or half attached. */
+  public Optional<Moved> moved() {
+    List<NotMoved> not = new ArrayList<>();
+    try {
+      for (Map.Entry<String, String> each : fields.entrySet()) {
+        if (each.getKey().startsWith(NOT_MOVED)) {
+          long pid = Long.parseLong(each.getKey().substring(NOT_MOVED.length()));
+          not.add(new NotMoved(pid, each.getValue()));
+        }
+      }
+      long processes = Long.parseLong(fields.getOrDefault("moved", ""));
+      long charged = Long.parseLong(fields.getOrDefault("charged", ""));
+      return Optional.of(Moved.of(processes, charged, not));
+    } catch (IllegalArgumentException none) {
+      return Optional.empty();
+    }
+  }
+
+  /** The same with the places of a home, by how {@code /proc/PID/cgroup} calls the hierarchies. */
+  Mark places(Map<String, String> paths) {
+    return with(PLACE, paths);
+  }
+
+  /** The same with where the processes came from. */
+  Mark origins(Map<String, String> paths) {
+    return with(ORIGIN, paths);
+  }
+
+  private Mark with(String prefix, Map<String, String> paths) {
+    Map<String, String> more = new LinkedHashMap<>(fields);
+    paths.forEach((hierarchy, path) -> more.put(prefix + hierarchy, path));
+    return new Mark(Collections.unmodifiableMap(more));
+  }
+
+  /** The job's id. */
+  public String id() {
+    return fields.getOrDefault("id", "");
+  }
+
+  /** How the job began. */
+  public Mode mode() {
+    return "attach".equals(fields.get("mode")) ? Mode.ATTACH : Mode.RUN;
+  }
+
+  /** What it is for. */
+  public Optional<String> intent() {
+    return Optional.ofNullable(fields.get("intent"));
+  }
+
+  /** The process that watches it, if it may be alive. */
+  public Optional<ProcessKey> liveOwner() {
+    return process("owner").filter(ProcessKey::alive);
+  }
+
+  /** The workload's first process, if it is known and its end was not told yet. */
+  public Optional<ProcessKey> leader() {
+    return process("leader");
+  }
+
+  private Optional<ProcessKey> process(String key) {
+    return Optional.ofNullable(fields.get(key)).map(ProcessKey::parse);
+  }
+
+  /** The limits that were asked for. */
+  List<Asked> limits() {
+    List<Asked> all = new ArrayList<>();
+    for (Control each : Control.values()) {
+      String name = each.limit.wireName();
+      fields.forEach(
+          (key, value) -> {
+            if (key.equals(name) || key.startsWith(name + ".")) {
+              all.add(new Asked(each.limit, value));
+            }
+          });
+    }
+    return all;
+  }
+
+  /** Where the home is in a hierarchy, as a path. */
+  Optional<String> place(Hierarchy hierarchy) {
+    return Optional.ofNullable(fields.get(PLACE + hierarchy.field()));
+  }
+
+  /** Where an attached process came from in a hierarchy, as a path. */
+  Optional<String> origin(Hierarchy hierarchy) {
+    return Optional.ofNullable(fields.get(ORIGIN + hierarchy.field()));
   }
 
   /** The bytes to store. */
   public byte[] encode() {
-    byte[] whole = encode(true);
-    return whole.length > LARGEST ? encode(false) : whole;
-  }
-
-  private byte[] encode(boolean devices) {
-    StringBuilder text = new StringBuilder();
-    put(text, "schema", SCHEMA);
-    put(text, "id", id);
-    put(text, "mode", mode.name());
-    intent.ifPresent(word -> put(text, "intent", word));
-    owner.ifPresent(process -> put(text, "owner", process));
-    put(text, "nonce", nonce);
-    leader.ifPresent(process -> put(text, "leader", process));
-    limits.cpuMax().ifPresent(max -> put(text, "cpu.max", max));
-    limits.cpuWeight().ifPresent(weight -> put(text, "cpu.weight", weight));
-    limits.memoryMaxBytes().ifPresent(bytes -> put(text, "memory.max", bytes));
-    for (int i = 0; devices && i < limits.ioMax().size(); i++) {
-      put(text, "io.max." + i, limits.ioMax().get(i));
+    byte[] whole = encode(fields);
+    if (whole.length > LARGEST) {
+      Map<String, String> less = new LinkedHashMap<>(fields);
+      less.keySet().removeIf(key -> key.startsWith(Limit.IO_MAX.wireName()));
+      whole = encode(less);
     }
-    return text.toString().getBytes(StandardCharsets.UTF_8);
+    return whole;
   }
 
-  private static void put(StringBuilder text, String key, Object value) {
-    text.append(key).append('=').append(value).append('\0');
+  private static byte[] encode(Map<String, String> fields) {
+    StringBuilder text = new StringBuilder();
+    fields.forEach((key, value) -> text.append(key).append('=').append(value).append('\0'));
+    return text.toString().getBytes(StandardCharsets.UTF_8);
   }
 
   /** Reads a mark; empty if it is garbage, or of a schema that we don't know. */
@@ -97,38 +210,15 @@ public record Mark(
       String[] pair = field.split("=", 2);
       fields.put(pair[0], pair[pair.length - 1]);
     }
+    Mark mark = new Mark(Collections.unmodifiableMap(fields));
     try {
-      boolean known = SCHEMA.equals(fields.get("schema")) && fields.containsKey("id");
-      return known ? Optional.of(parse(fields)) : Optional.empty();
+      mark.process("owner");
+      mark.process("leader");
+      boolean modes = List.of("run", "attach").contains(fields.getOrDefault("mode", ""));
+      boolean known = SCHEMA.equals(fields.get("schema")) && !mark.id().isEmpty() && modes;
+      return known ? Optional.of(mark) : Optional.empty();
     } catch (IllegalArgumentException garbage) {
       return Optional.empty();
     }
-  }
-
-  private static Mark parse(Map<String, String> fields) {
-    return new Mark(
-        fields.getOrDefault("id", ""),
-        Mode.valueOf(fields.getOrDefault("mode", "")),
-        Optional.ofNullable(fields.get("intent")),
-        limits(fields),
-        Optional.ofNullable(fields.get("owner")).map(ProcessKey::parse),
-        fields.getOrDefault("nonce", ""),
-        Optional.ofNullable(fields.get("leader")).map(ProcessKey::parse));
-  }
-
-  private static Limits limits(Map<String, String> fields) {
-    Limits limits = Limits.NONE;
-    for (Map.Entry<String, String> field : fields.entrySet()) {
-      String key = field.getKey();
-      String value = field.getValue();
-      limits =
-          switch (key) {
-            case "cpu.max" -> limits.cpuMax(CpuMax.parse(value));
-            case "cpu.weight" -> limits.cpuWeight(Integer.parseInt(value));
-            case "memory.max" -> limits.memoryMaxBytes(Long.parseLong(value));
-            default -> key.startsWith("io.max.") ? limits.ioMax(IoMax.parse(value)) : limits;
-          };
-    }
-    return limits;
   }
 }

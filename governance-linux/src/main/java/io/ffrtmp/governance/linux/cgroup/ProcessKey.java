@@ -39,11 +39,15 @@ public record ProcessKey(int pid, long startTime, String boot, String namespace)
     return pid + " " + startTime + " " + boot + " " + namespace;
   }
 
+  /** Whether its number is one of our pid namespace, and of this boot. */
+  public boolean isInOurNamespace() {
+    return boot.equals(SELF.boot) && namespace.equals(SELF.namespace);
+  }
+
   /** Whether it may be alive: in another pid namespace we can't tell that it is not. */
   public boolean alive() {
-    boolean visible = boot.equals(SELF.boot) && namespace.equals(SELF.namespace);
     try {
-      return visible
+      return isInOurNamespace()
           ? alive(Libc.readText("/proc/" + pid + "/stat"), startTime)
           : boot.equals(SELF.boot);
     } catch (ErrnoException e) {

@@ -7,7 +7,9 @@ import io.ffrtmp.governance.LimitOutcome.Detail;
 import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /** Why a limit can't be had, with a cure that an operator can type. */
 record Refusal(Status status, String file, String errno, String cure) {
@@ -57,6 +59,15 @@ record Refusal(Status status, String file, String errno, String cure) {
                 "/proc/cgroups",
                 "",
                 "boot with cgroup_enable=" + controller + ", or hand the controller down"));
+  }
+
+  /** For each controller, why there would be no group for it. */
+  static Map<String, Refusal> missing(Hierarchies hierarchies) {
+    Map<String, Refusal> all = new HashMap<>();
+    for (Control each : Control.values()) {
+      all.put(each.controller, missing(hierarchies, each.controller));
+    }
+    return all;
   }
 
   LimitOutcome outcome(Limit limit, String asked) {

@@ -49,11 +49,11 @@ public final class Epoll implements AutoCloseable {
   }
 
   /**
-   * Waits for descriptors to become ready, and tells their tokens; EINTR and {@link #wake} tell
-   * none.
+   * Waits for descriptors to become ready, and tells their tokens; EINTR, {@link #wake} and the end
+   * of the patience, in milliseconds, tell none. A negative patience has no end.
    */
-  public void await(LongConsumer ready) {
-    int count = Raw.epoll_wait(epoll, events, CAPACITY, -1);
+  public void await(int patience, LongConsumer ready) {
+    int count = Raw.epoll_wait(epoll, events, CAPACITY, patience);
     ByteBuffer told = Libc.buffer(events);
     for (int i = 0; i < count; i++) {
       long token = told.getLong(i * SIZE + DATA);

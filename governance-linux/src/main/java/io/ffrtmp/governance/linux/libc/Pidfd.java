@@ -28,7 +28,7 @@ public final class Pidfd implements AutoCloseable {
   private static final long PIDFD_INFO_EXIT = 8; // Linux 6.15
 
   private final int fd;
-  private boolean closed;
+  private volatile boolean closed;
 
   private Pidfd(int fd) {
     this.fd = fd;
@@ -40,6 +40,21 @@ public final class Pidfd implements AutoCloseable {
   public static Pidfd open(int pid) throws ErrnoException {
     return new Pidfd(
         Libc.check((int) Raw.syscall(434, pid, 0, 0, 0), "pidfd_open of process " + pid));
+  }
+
+  /** Its number in our pid namespace, zombies included; empty once it was reaped. */
+  public OptionalInt pid() {
+    try {
+      for (String line : Libc.readText("/proc/self/fdinfo/" + fd).split("\n")) {
+        if (line.startsWith("Pid:\t") && !closed) {
+          int pid = Integer.parseInt(line.substring(5).strip());
+          return pid > 0 ? OptionalInt.of(pid) : OptionalInt.empty();
+        }
+      }
+    } catch (ErrnoException gone) {
+      return OptionalInt.empty();
+    }
+    return OptionalInt.empty();
   }
 
   /** The descriptor, for an epoll set. */

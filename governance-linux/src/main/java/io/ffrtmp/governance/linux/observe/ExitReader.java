@@ -8,7 +8,9 @@ import io.ffrtmp.governance.ExitStatus.Exited;
 import io.ffrtmp.governance.ExitStatus.Signalled;
 import io.ffrtmp.governance.ExitStatus.Unknown;
 import io.ffrtmp.governance.Signal;
+import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Libc;
 import io.ffrtmp.governance.linux.libc.Pidfd;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -38,6 +40,39 @@ public final class ExitReader {
       return status.isPresent() ? of(status.getAsInt()) : new Unknown(Cause.AUTO_REAPED);
     } catch (ErrnoException olderKernel) {
       return new Unknown(Cause.AUTO_REAPED);
+    }
+  }
+
+  /**
+   * How a process ended that is not our child and that has ended; empty while nobody has reaped it
+   * on a kernel that will tell then.
+   */
+  public static Optional<ExitStatus> stranger(Pidfd pidfd) {
+    try {
+      OptionalInt status = pidfd.waitStatus();
+      return status.isPresent() ? Optional.of(of(status.getAsInt())) : Optional.empty();
+    } catch (ErrnoException e) {
+      boolean refused = e.errno() == Errno.EPERM || e.errno() == Errno.EACCES;
+      return Optional.of(zombie(pidfd, refused ? Cause.NOT_PERMITTED : Cause.KERNEL_TOO_OLD));
+    }
+  }
+
+  /**
+   * How a zombie ended: the kernel shows the status to its own user and to the privileged, to all
+   * others 0, so that a 0 proves nothing (proc_pid_stat(5), exit_code).
+   *
+   * @param otherwise why it is unknown if that does not tell
+   */
+  public static ExitStatus zombie(Pidfd pidfd, Cause otherwise) {
+    OptionalInt pid = pidfd.pid();
+    try {
+      String stat = Libc.readText("/proc/" + pid.orElse(0) + "/stat");
+      String[] fields = stat.substring(stat.lastIndexOf(')') + 1).strip().split(" ");
+      int status = Integer.parseInt(fields[49]);
+      boolean its = pid.isPresent() && pidfd.pid().equals(pid); // nobody else had the number
+      return its && status != 0 ? of(status) : new Unknown(otherwise);
+    } catch (ErrnoException | RuntimeException gone) {
+      return new Unknown(otherwise);
     }
   }
 

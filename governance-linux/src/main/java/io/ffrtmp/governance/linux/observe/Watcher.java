@@ -2,7 +2,10 @@ package io.ffrtmp.governance.linux.observe;
 
 import io.ffrtmp.governance.linux.libc.Epoll;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
+import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.Map;
+import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
@@ -19,8 +22,11 @@ public final class Watcher implements AutoCloseable {
 
   private record Watch(int fd, Runnable ready) {}
 
+  private record Deadline(long nanos, long token, Runnable late) {}
+
   private final Epoll epoll = new Epoll();
   private final Map<Long, Watch> watches = new ConcurrentHashMap<>();
+  private final Queue<Deadline> deadlines = new ArrayDeque<>(); // the watcher's thread alone
   private final AtomicLong tokens = new AtomicLong();
   private volatile boolean closing;
 
@@ -62,11 +68,43 @@ public final class Watcher implements AutoCloseable {
     return watch != null;
   }
 
+  /**
+   * Watches as {@link #watch(int, int, Runnable)} does, for so long; then gives up, and tells that.
+   * To be called in a callback only, and always with the same patience: then the first to be given
+   * up is the one that was watched first, and one queue does for all.
+   */
+  public void watch(int fd, int mask, Runnable ready, Duration patience, Runnable late)
+      throws ErrnoException {
+    long token = watch(fd, mask, ready);
+    deadlines.add(new Deadline(System.nanoTime() + patience.toNanos(), token, late));
+  }
+
   private void run() {
     while (!closing || !watches.isEmpty()) {
-      epoll.await(this::tell);
+      epoll.await(patience(), this::tell);
+      giveUp();
     }
     epoll.close();
+  }
+
+  /** Until the first deadline, in milliseconds; negative if there is none. */
+  private int patience() {
+    while (!deadlines.isEmpty() && !watches.containsKey(deadlines.peek().token)) {
+      deadlines.remove();
+    }
+    return deadlines.isEmpty()
+        ? -1
+        : (int) Math.max(0, (deadlines.peek().nanos - System.nanoTime()) / 1_000_000 + 1);
+  }
+
+  private void giveUp() {
+    long now = System.nanoTime();
+    while (!deadlines.isEmpty() && deadlines.peek().nanos - now < 0) {
+      Deadline passed = deadlines.remove();
+      if (forget(passed.token)) {
+        call(passed.late);
+      }
+    }
   }
 
   private void tell(long token) {
@@ -75,8 +113,12 @@ public final class Watcher implements AutoCloseable {
       return;
     }
     epoll.remove(watch.fd);
+    call(watch.ready);
+  }
+
+  private static void call(Runnable callback) {
     try {
-      watch.ready.run();
+      callback.run();
     } catch (RuntimeException | Error e) {
       LOG.error("a watcher's callback failed", e);
     }

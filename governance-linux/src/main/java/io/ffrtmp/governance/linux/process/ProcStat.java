@@ -9,10 +9,14 @@ import java.util.Optional;
  *
  * @param comm the command's name, which may hold spaces and parentheses
  * @param state one letter, {@code Z} for a zombie
+ * @param kernelThread whether it is a thread of the kernel: PF_KTHREAD in its flags
+ * @param threads how many it has
  * @param startTime since boot, in clock ticks; with the pid and the boot it names a process for
  *     ever
  */
-public record ProcStat(String comm, char state, int parent, long startTime) {
+public record ProcStat(
+    String comm, char state, int parent, boolean kernelThread, int threads, long startTime) {
+  private static final long PF_KTHREAD = 0x200000; // linux/sched.h
 
   /** Of a process; empty if it is gone or hidden from us. */
   public static Optional<ProcStat> read(long pid) {
@@ -36,6 +40,8 @@ public record ProcStat(String comm, char state, int parent, long startTime) {
               stat.substring(open + 1, close),
               fields[0].charAt(0),
               Integer.parseInt(fields[1]),
+              (Long.parseLong(fields[6]) & PF_KTHREAD) != 0,
+              Integer.parseInt(fields[17]),
               Long.parseLong(fields[19])));
     } catch (NumberFormatException garbage) {
       return Optional.empty();

@@ -146,9 +146,9 @@ class BaseKernelTest {
     group.mark(mark);
 
     assertThat(markOf(group)).contains(mark);
-    assertThat(mark.ownerAlive()).isFalse();
-    assertThat(CgroupHost.mark("job").ownerAlive()).isTrue();
-    assertThat(CgroupHost.deadMark("job").ownerAlive()).isFalse();
+    assertThat(mark.liveOwner()).isEmpty();
+    assertThat(CgroupHost.mark("job").liveOwner()).isPresent();
+    assertThat(CgroupHost.deadMark("job").liveOwner()).isEmpty();
   }
 
   @Test

@@ -11,7 +11,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -45,17 +47,17 @@ final class CgroupHost {
   }
 
   static Mark mark(String id) {
-    return Mark.of(id, Mode.RUN, Optional.empty(), Limits.NONE, "nonce");
+    return Mark.of(id, Mode.RUN, Optional.empty(), Limits.NONE);
   }
 
   /** The mark that a governor left which is not alive any more. */
   static Mark deadMark(String id) {
-    Mark mark = mark(id);
     ProcessKey self = ProcessKey.self();
     ProcessKey dead =
         new ProcessKey(self.pid(), self.startTime() + 1, self.boot(), self.namespace());
-    return new Mark(
-        id, Mode.RUN, mark.intent(), mark.limits(), Optional.of(dead), "nonce", Optional.empty());
+    Map<String, String> fields = new LinkedHashMap<>(mark(id).fields());
+    fields.put("owner", dead.toString());
+    return new Mark(fields);
   }
 
   JobGroup create(String id) throws Exception {

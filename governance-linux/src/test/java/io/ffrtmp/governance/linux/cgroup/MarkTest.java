@@ -4,11 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.ffrtmp.governance.CpuMax;
 import io.ffrtmp.governance.IoMax;
+import io.ffrtmp.governance.Limit;
 import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Mode;
+import io.ffrtmp.governance.Moved;
+import io.ffrtmp.governance.Moved.NotMoved;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
@@ -37,18 +42,16 @@ class MarkTest {
                         .memoryMaxBytes(bytes)
                         .ioMax(IoMax.device(8, 0).readsPerSecond(1))
                         .ioMax(IoMax.path(Path.of("/x" + path + "y")).writesPerSecond(2)));
-    Arbitrary<ProcessKey> processes =
-        Combinators.combine(Arbitraries.integers().greaterOrEqual(1), Arbitraries.longs())
-            .as((pid, start) -> new ProcessKey(pid, start, "b00t-id", "pid:[4026531836]"));
-    return Combinators.combine(
-            words,
-            Arbitraries.of(Mode.class),
-            words.optional(),
-            limits.injectNull(0.3).map(each -> each == null ? Limits.NONE : each),
-            processes.optional(),
-            words,
-            processes.optional())
-        .as(Mark::new);
+    Arbitrary<Mode> modes = Arbitraries.of(Mode.class);
+    Arbitrary<Limits> some = limits.injectNull(0.3).map(it -> it == null ? Limits.NONE : it);
+    Arbitrary<Integer> pids = Arbitraries.integers().between(1, 4_194_304);
+    return Combinators.combine(words, modes, words.optional(), some, pids, Arbitraries.longs())
+        .as(
+            (id, mode, intent, asked, pid, start) ->
+                Mark.of(id, mode, intent, asked)
+                    .leader(pid, start)
+                    .places(Map.of("cpu,cpuacct", "/a b", "", "/"))
+                    .moved(Moved.of(pid, 4096, List.of(new NotMoved(pid, "EPERM: no")))));
   }
 
   @Property
@@ -83,18 +86,30 @@ class MarkTest {
     for (int i = 0; i < 300; i++) {
       limits = limits.ioMax(IoMax.device(8, i).readBytesPerSecond(1 << 20));
     }
-    Mark mark = Mark.of("job", Mode.RUN, Optional.empty(), limits, "n");
+    Mark mark = Mark.of("job", Mode.RUN, Optional.empty(), limits);
     assertThat(mark.encode().length).isLessThan(8192);
     assertThat(Mark.parse(mark.encode()).orElseThrow().limits())
-        .isEqualTo(Limits.NONE.cpuWeight(7));
+        .containsExactly(new Mark.Asked(Limit.CPU_WEIGHT, "7"));
   }
 
   @Test
   void owner_isThisProcessUntilDisowned() {
-    Mark mark = Mark.of("job", Mode.ATTACH, Optional.of("test"), Limits.NONE, "n");
-    assertThat(mark.ownerAlive()).isTrue();
-    assertThat(mark.disowned().ownerAlive()).isFalse();
-    assertThat(mark.disowned().nonce()).isEmpty();
-    assertThat(mark.disowned().claimed("m").ownerAlive()).isTrue();
+    Mark mark = Mark.of("job", Mode.ATTACH, Optional.of("test"), Limits.NONE);
+    assertThat(mark.liveOwner()).isPresent();
+    assertThat(mark.disowned().liveOwner()).isEmpty();
+    assertThat(mark.disowned().claimed().liveOwner()).isPresent();
+  }
+
+  @Test
+  void marks_keepLimitsAndWhatBecameOfTheProcesses() {
+    Limits limits = Limits.NONE.cpuMax(CpuMax.cores(2)).ioMax(IoMax.device(8, 0).readsPerSecond(1));
+    Moved moved = Moved.of(3, 1 << 20, List.of(new NotMoved(7, "EACCES")));
+    Mark mark =
+        Mark.parse(Mark.of("j", Mode.ATTACH, Optional.empty(), limits).moved(moved).encode())
+            .orElseThrow();
+    assertThat(mark.limits()).isEqualTo(Mark.asked(limits));
+    assertThat(mark.moved()).contains(moved);
+    assertThat(mark.mode()).isEqualTo(Mode.ATTACH);
+    assertThat(Mark.of("j", Mode.RUN, Optional.empty(), limits).moved()).isEmpty();
   }
 }

@@ -1,0 +1,281 @@
+package io.ffrtmp.governance.linux;
+
+import io.ffrtmp.governance.AttachRefusedException;
+import io.ffrtmp.governance.AttachRefusedException.Reason;
+import io.ffrtmp.governance.Attachment;
+import io.ffrtmp.governance.GovernanceException;
+import io.ffrtmp.governance.LimitOutcome;
+import io.ffrtmp.governance.Mode;
+import io.ffrtmp.governance.Moved;
+import io.ffrtmp.governance.Moved.NotMoved;
+import io.ffrtmp.governance.Receipt;
+import io.ffrtmp.governance.linux.cgroup.Base;
+import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
+import io.ffrtmp.governance.linux.cgroup.Hierarchies;
+import io.ffrtmp.governance.linux.cgroup.Home;
+import io.ffrtmp.governance.linux.cgroup.IdInUseException;
+import io.ffrtmp.governance.linux.cgroup.JobGroup;
+import io.ffrtmp.governance.linux.cgroup.Mark;
+import io.ffrtmp.governance.linux.cgroup.Residence;
+import io.ffrtmp.governance.linux.libc.Errno;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Pidfd;
+import io.ffrtmp.governance.linux.process.ProcStat;
+import io.ffrtmp.governance.linux.process.ProcStatus;
+import io.ffrtmp.governance.linux.process.ProcessTree;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Attaching: identity first, then a group inside where the process lives, the move, its proof, the
+ * limits. Whatever fails on the way, everything is put back.
+ */
+final class Adopt {
+  private static final Logger LOG = LoggerFactory.getLogger(Adopt.class);
+  private static final Set<Integer> SHORTAGES = Set.of(Errno.EMFILE, Errno.ENFILE, Errno.ENOMEM);
+
+  /** A process that was attached to, in its group, or observed only. */
+  record Adopted(Pidfd pidfd, JobGroup group, Mark mark, Receipt receipt) {}
+
+  private final CgroupFiles files;
+  private final Hierarchies hierarchies;
+  private final Base base;
+  private final String name;
+  private final Linger linger;
+
+  Adopt(CgroupFiles files, Hierarchies hierarchies, Base base, String name, Linger linger) {
+    this.files = files;
+    this.hierarchies = hierarchies;
+    this.base = base;
+    this.name = name;
+    this.linger = linger;
+  }
+
+  /**
+   * Attaches.
+   *
+   * @throws AttachRefusedException if it can't be; everything is as it was
+   * @throws IdInUseException if a group of this id is there; nothing was touched
+   */
+  Adopted attach(Attachment asked, String id) throws IdInUseException {
+    int pid = (int) asked.pid();
+    Pidfd pidfd = open(pid);
+    boolean adopted = false;
+    try {
+      check(pid, pidfd);
+      Adopted all = attach(asked, id, pid, pidfd);
+      adopted = true;
+      return all;
+    } catch (ErrnoException e) {
+      throw refused(pid, e);
+    } finally {
+      if (!adopted) {
+        pidfd.close();
+      }
+    }
+  }
+
+  private static Pidfd open(int pid) {
+    try {
+      return Pidfd.open(pid);
+    } catch (ErrnoException e) {
+      boolean thread = ProcStatus.read(pid).filter(it -> it.leader() != pid).isPresent();
+      throw thread ? thread(pid) : refused(pid, e);
+    }
+  }
+
+  private static AttachRefusedException thread(int id) {
+    int leader = ProcStatus.read(id).map(ProcStatus::leader).orElse(id);
+    return new AttachRefusedException(
+        Reason.THREAD, id + " is a thread of process " + leader + ": attach to that");
+  }
+
+  /** Undoes an attachment that can't be watched. */
+  void undo(Adopted adopted) {
+    putBack(adopted.group(), adopted.mark());
+    adopted.pidfd().close();
+  }
+
+  static AttachRefusedException refused(int pid, ErrnoException e) {
+    if (SHORTAGES.contains(e.errno())) {
+      return new AttachRefusedException(
+          Reason.NO_DESCRIPTOR,
+          "process "
+              + pid
+              + " can't be watched, "
+              + e.getMessage()
+              + ": raise the limit (ulimit"
+              + " -n, LimitNOFILE=)");
+    } else if (e.errno() == Errno.ESRCH || e.errno() == Errno.ENOENT) {
+      return new AttachRefusedException(
+          Reason.NO_SUCH_PROCESS, "there is no process " + pid + " in this pid namespace");
+    }
+    throw new GovernanceException("process " + pid + ": " + e.getMessage(), e);
+  }
+
+  /** What it is, by its pidfd and then its number, which is its own as long as it has not ended. */
+  private static void check(int pid, Pidfd pidfd) throws ErrnoException {
+    int depth =
+        ProcStatus.read((int) ProcessHandle.current().pid()).map(ProcStatus::depth).orElse(1);
+    ProcStat stat = ProcStat.read(pid).orElseThrow(() -> ended(pid));
+    ProcStatus status = ProcStatus.read(pid).orElseThrow(() -> ended(pid));
+    if (ProcessTree.isAncestorOfOurs(pid)) {
+      throw new AttachRefusedException(
+          Reason.OURSELVES, "process " + pid + " is this JVM, or one that it descends from");
+    } else if (stat.kernelThread()) {
+      throw new AttachRefusedException(
+          Reason.KERNEL_THREAD, "process " + pid + " is the kernel's thread " + stat.comm());
+    } else if (status.leader() != pid) {
+      throw thread(pid);
+    } else if (status.depth() > depth) {
+      throw new AttachRefusedException(
+          Reason.OTHER_NAMESPACE,
+          "process " + pid + " lives in another pid namespace: attach from within that");
+    } else if (pidfd.ended()) {
+      throw ended(pid);
+    }
+  }
+
+  private static AttachRefusedException ended(int pid) {
+    return new AttachRefusedException(Reason.ENDED, "process " + pid + " has ended");
+  }
+
+  private Adopted attach(Attachment asked, String id, int pid, Pidfd pidfd)
+      throws ErrnoException, IdInUseException {
+    ProcStat stat = ProcStat.read(pid).orElseThrow(() -> ended(pid));
+    Residence residence = Residence.of(files, hierarchies, pid);
+    refuseIfGoverned(pid, residence);
+    if (stat.threads() > 1 && residence.isSpread(pid)) {
+      throw new AttachRefusedException(
+          Reason.THREADS_SPREAD,
+          "the threads of process " + pid + " live in several cgroups: a move would collapse them");
+    }
+    Set<Integer> tree = ProcessTree.of(pid);
+    refuseIfInUse(asked.limits().memoryMaxBytes(), tree, pid);
+    Home home = asked.leaveUnit() ? base.home() : residence.home(name, tree);
+    Mark mark = Mark.of(id, Mode.ATTACH, asked.intent(), asked.limits());
+    mark = home.placed(mark.leader(pid, stat.startTime()));
+    mark = asked.leaveUnit() ? residence.left(mark) : mark;
+    JobGroup group = create(home, id, mark);
+    boolean done = false;
+    try {
+      Move move = new Move(group, residence);
+      try {
+        move.leader(pid);
+      } catch (ErrnoException e) {
+        group = observeOnly(pid, home, group, mark, e);
+      }
+      if (pidfd.ended()) {
+        throw ended(pid);
+      }
+      if (group.exists() && !group.holds(pid)) {
+        throw new AttachRefusedException(
+            Reason.MOVED_AWAY, "somebody else moves process " + pid + " at the same time");
+      }
+      move.descendants(group.exists() ? ProcessTree.of(pid) : Set.of(), () -> ProcessTree.of(pid));
+      Moved moved = move.moved();
+      Receipt receipt = Receipt.of(limits(asked, group, pid)).moved(moved);
+      if (asked.limitsRequired()) {
+        requireLimits(pid, receipt);
+      }
+      mark = mark.moved(moved);
+      group.mark(mark);
+      done = true;
+      return new Adopted(pidfd, group, mark, receipt);
+    } finally {
+      if (!done) {
+        putBack(group, mark);
+      }
+    }
+  }
+
+  private static void refuseIfGoverned(int pid, Residence residence) throws ErrnoException {
+    if (residence.job().isPresent()) {
+      Mark job = residence.job().get();
+      String owner =
+          job.liveOwner()
+              .map(it -> "which process " + it.pid() + " governs: detach it there")
+              .orElse("which nobody governs now: recover() takes it over");
+      throw new AttachRefusedException(
+          Reason.ALREADY_GOVERNED,
+          "process " + pid + " belongs to job '" + job.id() + "', " + owner);
+    }
+  }
+
+  private static void refuseIfInUse(OptionalLong most, Set<Integer> tree, int pid) {
+    if (most.isPresent()) {
+      long used = Move.residentBytes(tree);
+      if (used > most.getAsLong()) {
+        throw new AttachRefusedException(
+            Reason.MEMORY_IN_USE,
+            "process "
+                + pid
+                + " and its descendants use "
+                + used
+                + " bytes already, more than memory.max "
+                + most.getAsLong()
+                + ": ask for more");
+      }
+    }
+  }
+
+  private JobGroup create(Home home, String id, Mark mark) throws IdInUseException, ErrnoException {
+    try {
+      return home.create(id, mark);
+    } catch (ErrnoException e) {
+      if (SHORTAGES.contains(e.errno())) {
+        throw e;
+      }
+      LOG.warn("job {} is only observed", id, e);
+      return home.none(e);
+    }
+  }
+
+  /** It can't be moved lawfully: nothing is left of what was tried, and the limits are refused. */
+  private JobGroup observeOnly(int pid, Home home, JobGroup group, Mark mark, ErrnoException e)
+      throws ErrnoException {
+    if (e.errno() == Errno.ESRCH || SHORTAGES.contains(e.errno())) {
+      throw e.errno() == Errno.ESRCH ? ended(pid) : refused(pid, e);
+    }
+    LOG.warn("process {} is only observed", pid, e);
+    putBack(group, mark);
+    return home.none(e);
+  }
+
+  private static List<LimitOutcome> limits(Attachment asked, JobGroup group, int pid) {
+    List<LimitOutcome> outcomes = new ArrayList<>(group.apply(asked.limits()));
+    outcomes.replaceAll(each -> Start.deniedUnlessHeld(each, group, pid));
+    return outcomes;
+  }
+
+  private static void requireLimits(int pid, Receipt receipt) {
+    for (LimitOutcome each : receipt.limits()) {
+      if (!each.status().inForce()) {
+        throw new AttachRefusedException(
+            Reason.LIMITS_REQUIRED,
+            "process " + pid + " is as it was: a required limit can't be had, " + Start.told(each));
+      }
+    }
+  }
+
+  private void putBack(JobGroup group, Mark mark) {
+    if (!group.exists()) {
+      return;
+    }
+    for (NotMoved each : group.release(mark)) {
+      LOG.warn("process {} is not where it was: {}", each.pid(), each.reason());
+    }
+    if (!group.remove()) {
+      try {
+        group.mark(mark.disowned().ended());
+      } catch (ErrnoException e) {
+        LOG.debug("{} keeps its mark", group, e);
+      }
+      linger.removeWhenEmpty(group);
+    }
+  }
+}

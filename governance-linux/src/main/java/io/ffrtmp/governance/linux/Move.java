@@ -1,0 +1,119 @@
+package io.ffrtmp.governance.linux;
+
+import io.ffrtmp.governance.Moved;
+import io.ffrtmp.governance.Moved.NotMoved;
+import io.ffrtmp.governance.linux.cgroup.JobGroup;
+import io.ffrtmp.governance.linux.cgroup.Residence;
+import io.ffrtmp.governance.linux.libc.Errno;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.process.ProcStat;
+import io.ffrtmp.governance.linux.process.ProcStatus;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Supplier;
+
+/** Moves a process and its descendants into a group, and keeps account of it. */
+final class Move {
+  /** How often to look for processes that were forked meanwhile. */
+  private static final int ROUNDS = 8;
+
+  private final JobGroup group;
+  private final Residence residence;
+  private final Set<Integer> seen = new HashSet<>();
+  private final List<NotMoved> notMoved = new ArrayList<>();
+  private long moved;
+  private long bytes;
+
+  Move(JobGroup group, Residence residence) {
+    this.group = group;
+    this.residence = residence;
+  }
+
+  /** Memory that the processes have and that can't be dropped. */
+  static long residentBytes(Collection<Integer> pids) {
+    return pids.stream()
+        .map(ProcStatus::read)
+        .flatMap(Optional::stream)
+        .mapToLong(ProcStatus::residentBytes)
+        .sum();
+  }
+
+  /** Moves the first one. The first refusal is thrown if the primary group refused it too. */
+  void leader(int pid) throws ErrnoException {
+    seen.add(pid);
+    try {
+      group.place(pid);
+    } catch (ErrnoException e) {
+      if (!group.placedInPrimary()) {
+        notMoved.add(new NotMoved(pid, e.getMessage()));
+        throw e;
+      }
+    }
+    if (group.exists()) {
+      count(pid);
+    } else {
+      notMoved.add(new NotMoved(pid, "it can have no group of its own in " + residence));
+    }
+  }
+
+  private void count(int pid) {
+    moved++;
+    bytes += residentBytes(List.of(pid));
+  }
+
+  /** Moves the descendants, until nobody new is found. */
+  void descendants(Set<Integer> known, Supplier<Set<Integer>> tree) {
+    Set<Integer> now = known;
+    for (int round = 1; round <= ROUNDS; round++) {
+      List<Integer> fresh = now.stream().filter(seen::add).toList();
+      if (fresh.isEmpty()) {
+        return;
+      }
+      fresh.forEach(this::descendant);
+      now = tree.get();
+    }
+    now.stream()
+        .filter(seen::add)
+        .forEach(pid -> notMoved.add(new NotMoved(pid, "forked faster than we could move")));
+  }
+
+  private void descendant(int pid) {
+    try {
+      Optional<ProcStat> before = ProcStat.read(pid);
+      if (group.holds(pid)) { // born there
+        moved++;
+      } else if (!residence.isOf(pid)) {
+        notMoved.add(new NotMoved(pid, "it lives elsewhere than its leader did"));
+      } else if (before.isPresent()) {
+        join(pid, before.get());
+      }
+    } catch (ErrnoException e) {
+      if (e.errno() != Errno.ESRCH && e.errno() != Errno.ENOENT) { // then it has ended
+        notMoved.add(new NotMoved(pid, e.getMessage()));
+      }
+    }
+  }
+
+  private void join(int pid, ProcStat before) throws ErrnoException {
+    if (before.threads() > 1 && residence.isSpread(pid)) {
+      notMoved.add(new NotMoved(pid, "its threads live in several cgroups"));
+      return;
+    }
+    group.join(pid);
+    Optional<ProcStat> after = ProcStat.read(pid);
+    if (after.isPresent() && after.get().startTime() != before.startTime()) {
+      residence.takeToParent(
+          pid, after.get().parent()); // another process by now, of the same number: a stranger
+    } else {
+      count(pid);
+    }
+  }
+
+  Moved moved() {
+    return Moved.of(moved, bytes, notMoved);
+  }
+}

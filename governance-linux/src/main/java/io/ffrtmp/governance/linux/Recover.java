@@ -1,0 +1,156 @@
+package io.ffrtmp.governance.linux;
+
+import io.ffrtmp.governance.Job;
+import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.JobStart;
+import io.ffrtmp.governance.Mode;
+import io.ffrtmp.governance.Receipt;
+import io.ffrtmp.governance.Recovery;
+import io.ffrtmp.governance.Recovery.Leftover;
+import io.ffrtmp.governance.linux.GovernedJob.Beginning;
+import io.ffrtmp.governance.linux.cgroup.Home;
+import io.ffrtmp.governance.linux.cgroup.JobGroup;
+import io.ffrtmp.governance.linux.cgroup.Mark;
+import io.ffrtmp.governance.linux.cgroup.ProcessKey;
+import io.ffrtmp.governance.linux.cgroup.Search.Found;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Pidfd;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/** One recovery: each group that was found is taken over, told, removed, or left with a reason. */
+final class Recover {
+  /** Who takes a recovered job on: it registers and watches it. */
+  interface Adopter {
+    /** False if a job of this id is here already. */
+    boolean reserve(String id);
+
+    /** Gives the id back. */
+    void free(String id);
+
+    /** Watches the job from now on. */
+    void watch(GovernedJob job) throws ErrnoException;
+  }
+
+  private final Conclude conclude;
+  private final Observer observer;
+  private final Linger linger;
+  private final Adopter adopter;
+  private final List<Job> jobs = new ArrayList<>();
+  private final List<JobResult> ended = new ArrayList<>();
+  private final List<Leftover> leftovers = new ArrayList<>();
+
+  Recover(Conclude conclude, Observer observer, Linger linger, Adopter adopter) {
+    this.conclude = conclude;
+    this.observer = observer;
+    this.linger = linger;
+    this.adopter = adopter;
+  }
+
+  Recovery all(Home base, List<Found> found) {
+    base.remains().forEach(each -> ended.add(conclude.unwatched(each)));
+    for (Found each : found) {
+      String id = each.id();
+      if (!each.refusal().isEmpty()) {
+        leave(each, each.refusal());
+      } else if (adopter.reserve(id)) {
+        boolean taken = false;
+        try {
+          taken = recover(each, each.mark().orElseThrow());
+        } finally {
+          if (!taken) {
+            adopter.free(id);
+          }
+        }
+      }
+    }
+    return Recovery.of(jobs, ended, leftovers, List.of());
+  }
+
+  private void leave(Found found, String reason) {
+    leftovers.add(new Leftover(found.directory(), reason));
+  }
+
+  /** Whether there is a job now that is watched. */
+  private boolean recover(Found found, Mark mark) {
+    Optional<ProcessKey> owner = mark.liveOwner();
+    Optional<ProcessKey> leader = mark.leader();
+    JobGroup group = found.home().group(found.id());
+    boolean populated = group.populated();
+    if (owner.isPresent()) {
+      leave(found, "process " + owner.get().pid() + " governs it");
+    } else if (leader.filter(it -> !it.isInOurNamespace()).isPresent()) {
+      leave(found, "its leader lives in another pid namespace: recover there");
+    } else if (leader.isEmpty() && populated) {
+      leave(found, "processes of a job live in it that has ended, or never came to be");
+    } else if (leader.isEmpty() || (halfAttached(mark) && !populated)) {
+      group.discard();
+    } else {
+      Home.Claim claim = found.home().claim(found.id());
+      if (claim.mark().isEmpty()) {
+        leave(found, claim.refusal());
+      } else {
+        return take(found, claim.mark().get(), leader.get(), group);
+      }
+    }
+    return false;
+  }
+
+  /** It died between making the group and moving the process, which lives where it always did. */
+  private static boolean halfAttached(Mark mark) {
+    return mark.mode() == Mode.ATTACH && mark.leader().filter(ProcessKey::alive).isPresent();
+  }
+
+  private boolean take(Found found, Mark mark, ProcessKey leader, JobGroup group) {
+    Optional<Pidfd> pidfd = Optional.empty();
+    try {
+      pidfd = leader.alive() ? Optional.of(Pidfd.open(leader.pid())) : Optional.empty();
+      if (pidfd.isPresent() && leader.alive()) { // still, so the descriptor is its own
+        watch(mark, leader, group, pidfd.get());
+        return true;
+      }
+    } catch (ErrnoException e) {
+      if (leader.alive()) {
+        letGo(group, mark.disowned());
+        leave(found, "its leader can't be watched: " + e.getMessage());
+        pidfd.ifPresent(Pidfd::close);
+        return false;
+      }
+    }
+    pidfd.ifPresent(Pidfd::close);
+    ended.add(conclude.unwatched(group.remains(mark)));
+    letGo(group, mark.disowned().ended());
+    linger.removeWhenEmpty(group);
+    return false;
+  }
+
+  private static void letGo(JobGroup group, Mark mark) {
+    try {
+      group.mark(mark);
+    } catch (ErrnoException gone) {
+      return; // its owner dies with this process at the latest
+    }
+  }
+
+  private void watch(Mark mark, ProcessKey leader, JobGroup group, Pidfd pidfd)
+      throws ErrnoException {
+    OptionalLong pid = OptionalLong.of(leader.pid());
+    JobStart start = JobStart.of(mark.id(), pid, mark.mode(), mark.intent(), Instant.now());
+    Receipt verified = group.verify(mark);
+    Receipt receipt = mark.moved().map(verified::moved).orElse(verified);
+    Beginning beginning =
+        new Beginning(start, System.nanoTime(), group, mark, receipt, Optional.of(pidfd), observer);
+    if (mark.mode() == Mode.RUN) {
+      LinuxStartedJob job = new LinuxStartedJob(beginning, false, List.of());
+      adopter.watch(job);
+      jobs.add(job);
+    } else {
+      LinuxAttachedJob job = new LinuxAttachedJob(beginning);
+      adopter.watch(job);
+      jobs.add(job);
+    }
+  }
+}

@@ -1,0 +1,355 @@
+package io.ffrtmp.governance.linux.cgroup;
+
+import io.ffrtmp.governance.linux.libc.Errno;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The directories that hold jobs' groups: one {@code <place>/<name>} in each hierarchy, the primary
+ * first. Governors may share a home; they agree by flock(2) on the primary directory. Thread-safe.
+ */
+public final class Home {
+  private static final Logger LOG = LoggerFactory.getLogger(Home.class);
+
+  /** How often others may come in between; what they do there takes microseconds. */
+  private static final int ATTEMPTS = 1_000;
+
+  private final CgroupFiles files;
+  private final List<Group> homes;
+  private final boolean lasting;
+  private final Map<String, Refusal> missing;
+  private final Controllers controllers;
+  private final Queue<Remains> remains = new ConcurrentLinkedQueue<>();
+  private volatile boolean prepared;
+
+  /**
+   * A home in these places.
+   *
+   * @param lasting whether it is kept when no job is left in it, and has its controllers before
+   *     there is one: so it is for a base, and not where a job is attached to
+   * @param missing for each controller why it can't be had, where no place holds it
+   */
+  Home(
+      CgroupFiles files,
+      List<Group> places,
+      String name,
+      boolean lasting,
+      Map<String, Refusal> missing) {
+    this.files = files;
+    this.homes = places.stream().map(place -> place.child(name)).toList();
+    this.lasting = lasting;
+    this.missing = missing;
+    this.controllers = new Controllers(files, homes);
+  }
+
+  /** Whether there is a place at all. */
+  public boolean exists() {
+    return !homes.isEmpty();
+  }
+
+  /** The directory that is locked. */
+  private String directory() {
+    return homes.get(0).directory();
+  }
+
+  /** Whether a primary directory is one of a job in this home. */
+  boolean holds(String group) {
+    return exists() && group.substring(0, group.lastIndexOf('/')).equals(directory());
+  }
+
+  /** A job's group, whether it is there or not. */
+  public JobGroup group(String id) {
+    return job(homes.stream().map(home -> home.child(id)).toList(), missing);
+  }
+
+  private JobGroup job(List<Group> groups, Map<String, Refusal> reasons) {
+    return new JobGroup(files, this, List.copyOf(groups), reasons);
+  }
+
+  /** What is left to be told of jobs whose groups were removed here after nobody watched them. */
+  public List<Remains> remains() {
+    List<Remains> all = new ArrayList<>();
+    for (Remains each = remains.poll(); each != null; each = remains.poll()) {
+      all.add(each);
+    }
+    return all;
+  }
+
+  /** A mark that tells where this home is, as every mark here must. */
+  public Mark placed(Mark mark) {
+    Map<String, String> places = new LinkedHashMap<>();
+    for (Group home : homes) {
+      places.put(home.hierarchy().field(), home.hierarchy().path(home.parent()));
+    }
+    return mark.places(places);
+  }
+
+  /** Takes controllers back before the last job leaves, where nobody had them before it came. */
+  void withdraw(JobGroup last) {
+    try {
+      if (!lasting && files.subdirectories(directory()).equals(List.of(last.toString()))) {
+        controllers.withdraw();
+      }
+    } catch (ErrnoException e) {
+      LOG.debug("{}: controllers stay", this, e);
+    }
+  }
+
+  Controllers controllers() {
+    return controllers;
+  }
+
+  /**
+   * Makes a job's group and marks it. One of the same id that is empty and nobody's goes first.
+   *
+   * @throws IdInUseException if a group of this id exists, and is no such leftover
+   * @throws ErrnoException if the primary directory can't be made; nothing is left of it then
+   */
+  public JobGroup create(String jobId, Mark mark) throws ErrnoException, IdInUseException {
+    Optional<JobGroup> made = exists() ? Optional.empty() : Optional.of(group(jobId));
+    for (int attempt = 1; made.isEmpty(); attempt++) {
+      try {
+        made = prepared ? make(jobId, mark) : prepareAndMake(jobId, mark);
+      } catch (ErrnoException e) {
+        prepared = false;
+        if (e.errno() != Errno.ENOENT || attempt == ATTEMPTS) { // another governor's close()
+          tidy();
+          throw e;
+        }
+        Thread.yield();
+      }
+    }
+    return made.get();
+  }
+
+  /** No group, as none could be made: each limit is refused for that reason. */
+  public JobGroup none(ErrnoException e) {
+    Map<String, Refusal> reasons = new HashMap<>();
+    missing.keySet().forEach(each -> reasons.put(each, Refusal.of(e, directory(), each)));
+    return job(List.of(), reasons);
+  }
+
+  /** Hands controllers down once a job is there: then no other governor removes the home. */
+  private Optional<JobGroup> prepareAndMake(String id, Mark mark)
+      throws ErrnoException, IdInUseException {
+    make(directory());
+    Optional<JobGroup> made = make(id, mark);
+    if (made.isPresent() && lasting) {
+      controllers.enable();
+      prepared = true;
+    }
+    return made;
+  }
+
+  /** Empty if the id was taken by a leftover, which is gone now. */
+  private Optional<JobGroup> make(String id, Mark mark) throws ErrnoException, IdInUseException {
+    if (claim(id, mark.encode())) {
+      return Optional.of(makeOthers(id));
+    }
+    reclaim(id, true, true);
+    return Optional.empty();
+  }
+
+  private boolean make(String directory) throws ErrnoException {
+    return Call.unless(Errno.EEXIST, () -> files.mkdir(directory));
+  }
+
+  /** Makes and marks the primary, before anybody may look whose it is; false if it exists. */
+  private boolean claim(String id, byte[] mark) throws ErrnoException {
+    try (CgroupFiles.Lock home = files.lock(directory(), true)) {
+      boolean made = Call.unless(Errno.EEXIST, () -> home.mkdir(id));
+      if (made) {
+        markOrUndo(homes.get(0).file(id), mark);
+      }
+      return made;
+    }
+  }
+
+  private void markOrUndo(String directory, byte[] mark) throws ErrnoException {
+    try {
+      files.mark(directory, mark);
+    } catch (ErrnoException e) {
+      files.rmdir(directory);
+      throw e;
+    }
+  }
+
+  /**
+   * Makes the directories beside the primary. One that had no primary is nobody's; one that can't
+   * be made costs the limits of its own hierarchy, and no others.
+   */
+  private JobGroup makeOthers(String id) throws ErrnoException, IdInUseException {
+    List<Group> made = new ArrayList<>(List.of(homes.get(0).child(id)));
+    Map<String, Refusal> reasons = new HashMap<>(missing);
+    for (Group home : homes.subList(1, homes.size())) {
+      Group group = home.child(id);
+      try {
+        if (!makeBelow(home, group)) {
+          if (!job(List.of(group), missing).remove()) {
+            job(made, missing).remove();
+            throw new IdInUseException(id, group.directory(), "processes live in it");
+          }
+          make(group.directory());
+        }
+        made.add(group);
+      } catch (ErrnoException e) {
+        LOG.warn("job {} goes without {}", id, group.directory(), e);
+        for (String controller : group.hierarchy().controllers()) {
+          reasons.put(controller, Refusal.of(e, group.directory(), controller));
+        }
+      }
+    }
+    return job(made, reasons);
+  }
+
+  /** Makes a directory, and the home above it if need be; false if it was there. */
+  private boolean makeBelow(Group home, Group group) throws ErrnoException {
+    for (int attempt = 1; ; attempt++) {
+      try {
+        return make(group.directory());
+      } catch (ErrnoException e) {
+        if (e.errno() != Errno.ENOENT || attempt == ATTEMPTS) { // another governor's close()
+          throw e;
+        }
+        make(home.directory());
+      }
+    }
+  }
+
+  /**
+   * Removes a group that is empty and nobody's, while nobody can make one.
+   *
+   * @param unknown whether the end of a job that it held is told nobody yet
+   */
+  @SuppressWarnings("try") // the lock is held, not used
+  private void reclaim(String id, boolean wait, boolean unknown)
+      throws ErrnoException, IdInUseException {
+    String primary = homes.get(0).file(id);
+    try (CgroupFiles.Lock home = files.lock(directory(), wait)) {
+      Optional<byte[]> bytes = files.mark(primary);
+      Optional<Mark> mark = bytes.flatMap(Mark::parse);
+      Optional<ProcessKey> owner = mark.flatMap(Mark::liveOwner);
+      if (bytes.isPresent() && mark.isEmpty()) {
+        throw new IdInUseException(id, primary, "its mark is none that we know");
+      }
+      if (owner.isPresent()) {
+        throw new IdInUseException(id, primary, "process " + owner.get().pid() + " governs it");
+      }
+      JobGroup group = group(id);
+      Optional<ProcessKey> leader = mark.flatMap(Mark::leader);
+      if (unknown && leader.filter(ProcessKey::alive).isPresent()) {
+        throw new IdInUseException(id, primary, "its leader lives elsewhere: recover() tells");
+      }
+      if (unknown && leader.isPresent() && !group.populated()) {
+        remains.add(group.remains(mark.get()));
+      }
+      if (!group.remove()) {
+        throw new IdInUseException(id, primary, "processes live in it");
+      }
+    }
+  }
+
+  /**
+   * Takes a job over, if it has a known mark and nobody who lives owns it.
+   *
+   * @return what its mark says, owned by us now; or why not
+   */
+  @SuppressWarnings("try") // the lock is held, not used
+  public Claim claim(String id) {
+    String primary = homes.get(0).file(id);
+    try (CgroupFiles.Lock home = files.lock(directory(), true)) {
+      Optional<Mark> mark = files.mark(primary).flatMap(Mark::parse);
+      Optional<ProcessKey> owner = mark.flatMap(Mark::liveOwner);
+      if (mark.isEmpty() || !mark.get().id().equals(id)) {
+        return Claim.refused("it bears no mark that we know");
+      } else if (owner.isPresent()) {
+        return Claim.refused("process " + owner.get().pid() + " governs it");
+      }
+      Mark claimed = mark.get().claimed();
+      files.mark(primary, claimed.encode());
+      return new Claim(Optional.of(claimed), "");
+    } catch (ErrnoException e) {
+      return Claim.refused(e.getMessage());
+    }
+  }
+
+  /** A job's mark if it is ours now, else why not. */
+  public record Claim(Optional<Mark> mark, String refusal) {
+    static Claim refused(String reason) {
+      return new Claim(Optional.empty(), reason);
+    }
+  }
+
+  /**
+   * Removes a group that its owner let go of. False if that has to be tried again later; true also
+   * if somebody owns a group of this id by now.
+   */
+  boolean discard(JobGroup group) {
+    String primary = group.toString();
+    try {
+      reclaim(primary.substring(primary.lastIndexOf('/') + 1), false, false);
+      return true;
+    } catch (IdInUseException | ErrnoException e) {
+      LOG.debug("{}: not removed", primary, e);
+    }
+    try {
+      return files.mark(primary).flatMap(Mark::parse).flatMap(Mark::liveOwner).isPresent();
+    } catch (ErrnoException e) {
+      return e.errno() == Errno.ENOENT;
+    }
+  }
+
+  /** Removes groups that are empty and nobody's: their governors died, or let go of them. */
+  public void clean() {
+    try {
+      for (String each : exists() ? files.subdirectories(directory()) : List.<String>of()) {
+        try {
+          reclaim(each.substring(directory().length() + 1), false, true);
+        } catch (ErrnoException | IdInUseException e) {
+          LOG.debug("{} is left alone", each, e);
+        }
+      }
+    } catch (ErrnoException e) {
+      LOG.debug("{}: nothing there to clean", directory(), e);
+    }
+    tidy();
+  }
+
+  /** Takes the home back after its last job, unless it lasts; what can't be removed stays. */
+  void tidy() {
+    try {
+      if (!lasting) {
+        remove();
+        controllers.withdraw();
+      }
+    } catch (ErrnoException e) {
+      LOG.debug("{}: left as it is", this, e);
+    }
+  }
+
+  /**
+   * Removes the directories, none of which may hold a job any more.
+   *
+   * @throws ErrnoException EBUSY if a job is left; the directories of the other hierarchies stay
+   */
+  void remove() throws ErrnoException {
+    prepared = false;
+    for (Group home : homes) {
+      Call.unless(Errno.ENOENT, () -> files.rmdir(home.directory()));
+    }
+  }
+
+  @Override
+  public String toString() {
+    return exists() ? directory() : "no home";
+  }
+}

@@ -1,0 +1,154 @@
+package io.ffrtmp.governance.linux.cgroup;
+
+import io.ffrtmp.governance.LimitOutcome.Status;
+import io.ffrtmp.governance.linux.libc.Errno;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** Where a process that somebody else started lives, in each hierarchy that has groups of jobs. */
+public final class Residence {
+  /** The unit that a path belongs to (systemd.unit(5)). */
+  private static final Pattern UNIT = Pattern.compile(".*/([^/]+\\.(?:service|scope))(?:/.*)?");
+
+  private final CgroupFiles files;
+  private final Hierarchies hierarchies;
+  private final String membership;
+  private final List<Group> groups = new ArrayList<>();
+
+  private Residence(CgroupFiles files, Hierarchies hierarchies, String membership) {
+    this.files = files;
+    this.hierarchies = hierarchies;
+    this.membership = membership;
+    for (Hierarchy each : hierarchies.job()) {
+      each.pathIn(membership)
+          .flatMap(each::directory)
+          .ifPresent(directory -> groups.add(Group.of(each, directory)));
+    }
+  }
+
+  /** Of a process; ENOENT or ESRCH if it is gone. */
+  public static Residence of(CgroupFiles files, Hierarchies hierarchies, int pid)
+      throws ErrnoException {
+    return new Residence(files, hierarchies, files.read("/proc/" + pid + "/cgroup"));
+  }
+
+  /** Whether another process lives in the same places. */
+  public boolean isOf(int pid) throws ErrnoException {
+    return same(files.read("/proc/" + pid + "/cgroup"));
+  }
+
+  private boolean same(String other) {
+    return other.equals(membership)
+        || hierarchies.job().stream()
+            .allMatch(each -> each.pathIn(other).equals(each.pathIn(membership)));
+  }
+
+  /** Whether a thread of the process lives elsewhere; a move would collapse them into one place. */
+  public boolean isSpread(int pid) {
+    try (DirectoryStream<Path> tasks =
+        Files.newDirectoryStream(Path.of("/proc/" + pid + "/task"))) {
+      for (Path task : tasks) {
+        if (!same(files.read(task + "/cgroup"))) {
+          return true;
+        }
+      }
+    } catch (IOException gone) {
+      return false; // a thread that has ended, or all of them: the proof after the move tells
+    }
+    return false;
+  }
+
+  /** The job that the process belongs to; one that we belong to ourselves does not count. */
+  public Optional<Mark> job() throws ErrnoException {
+    for (Group each : groups) {
+      String top = each.hierarchy().mountPoint();
+      String own = each.hierarchy().directory(each.hierarchy().own()).orElse(top) + "/";
+      for (String at = each.directory();
+          at.length() > top.length() && !own.startsWith(at + "/");
+          at = at.substring(0, at.lastIndexOf('/'))) {
+        Optional<Mark> mark = files.mark(at).flatMap(Mark::parse);
+        if (mark.isPresent()) {
+          return mark;
+        }
+      }
+    }
+    return Optional.empty();
+  }
+
+  /**
+   * The home of a job inside the residence. On v2 there is none where others live beside the
+   * workload: a group that has processes can't hand down controllers.
+   *
+   * @param tree the processes of the workload
+   */
+  public Home home(String name, Collection<Integer> tree) throws ErrnoException {
+    Map<String, Refusal> missing = Refusal.missing(hierarchies);
+    List<Group> places = new ArrayList<>();
+    for (Group each : groups) {
+      List<Integer> others = each.unified() ? others(each, Set.copyOf(tree)) : List.of();
+      if (others.isEmpty()) {
+        places.add(each);
+      } else {
+        Refusal refusal = inhabited(each, others.size());
+        each.hierarchy().controllers().forEach(it -> missing.put(it, refusal));
+      }
+    }
+    return new Home(files, places, name, false, missing);
+  }
+
+  private List<Integer> others(Group group, Set<Integer> tree) throws ErrnoException {
+    List<Integer> others = new ArrayList<>();
+    if (!group.hierarchy().isSystemRoot(group.directory())) {
+      files
+          .read(group.file("cgroup.procs"))
+          .lines()
+          .forEach(pid -> others.add((int) Counters.number(pid).orElse(0)));
+      others.removeAll(tree);
+    }
+    return others;
+  }
+
+  private static Refusal inhabited(Group group, int others) {
+    Matcher unit = UNIT.matcher(group.path());
+    String name = unit.matches() ? unit.group(1) : "UNIT";
+    String cure =
+        others
+            + " other processes live in its cgroup; limit the whole unit: systemctl set-property"
+            + " --runtime "
+            + name
+            + " CPUQuota=… CPUWeight=… MemoryMax=…";
+    return new Refusal(Status.DENIED, group.file("cgroup.procs"), Errno.name(Errno.EBUSY), cure);
+  }
+
+  /** Puts a stranger that was moved by mistake to where its parent lives. */
+  public void takeToParent(int pid, int parent) throws ErrnoException {
+    for (Group each : of(files, hierarchies, parent).groups) {
+      files.write(each.file("cgroup.procs"), Integer.toString(pid));
+    }
+  }
+
+  /** A mark that tells where the processes came from, for a job that is not inside of it. */
+  public Mark left(Mark mark) {
+    Map<String, String> origins = new LinkedHashMap<>();
+    groups.forEach(each -> origins.put(each.hierarchy().field(), each.path()));
+    return mark.origins(origins);
+  }
+
+  /** The primary place. */
+  @Override
+  public String toString() {
+    return groups.isEmpty() ? "no cgroup that we see" : groups.get(0).directory();
+  }
+}

@@ -1,0 +1,103 @@
+package io.ffrtmp.governance.linux.cgroup;
+
+import io.ffrtmp.governance.Mode;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Libc;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Looks for groups of jobs: in the base, and everywhere else, as those of attached processes are
+ * where these live.
+ */
+public final class Search {
+  /**
+   * A group that was found.
+   *
+   * @param refusal why it is not to be touched; empty if it may be
+   */
+  public record Found(String directory, Home home, Optional<Mark> mark, String refusal) {
+    /** The name of the directory, which is the job's id. */
+    public String id() {
+      return directory.substring(directory.lastIndexOf('/') + 1);
+    }
+  }
+
+  private final CgroupFiles files;
+  private final Hierarchies hierarchies;
+  private final Base base;
+  private final String name;
+  private final List<Found> found = new ArrayList<>();
+
+  private Search(CgroupFiles files, Hierarchies hierarchies, Base base, String name) {
+    this.files = files;
+    this.hierarchies = hierarchies;
+    this.base = base;
+    this.name = name;
+  }
+
+  /** All groups of this governor's base, and those of attached processes anywhere. */
+  public static List<Found> all(
+      CgroupFiles files, Hierarchies hierarchies, Base base, String name) {
+    Search search = new Search(files, hierarchies, base, name);
+    hierarchies.job().forEach(each -> search.walk(each, each.mountPoint()));
+    return search.found;
+  }
+
+  private void walk(Hierarchy hierarchy, String directory) {
+    boolean home = directory.endsWith("/" + name);
+    try {
+      for (String each : files.subdirectories(directory)) {
+        if (home) {
+          look(hierarchy, each);
+        }
+        walk(hierarchy, each);
+      }
+    } catch (ErrnoException goneOrHidden) {
+      return;
+    }
+  }
+
+  private void look(Hierarchy hierarchy, String directory) throws ErrnoException {
+    Optional<byte[]> bytes = files.mark(directory);
+    Optional<Mark> mark = bytes.flatMap(Mark::parse);
+    boolean inBase = base.home().holds(directory);
+    boolean elsewhere = mark.filter(it -> it.mode() == Mode.RUN).isPresent() && !inBase;
+    if (elsewhere || (bytes.isEmpty() && !inBase)) {
+      return; // another base's job, or the part of a job that has its mark in another hierarchy
+    }
+    Home home = inBase ? base.home() : mark.map(this::home).orElse(base.home());
+    found.add(new Found(directory, home, mark, refusal(directory, home, mark)));
+  }
+
+  /** Where an attached process's job lives, by its mark. */
+  private Home home(Mark mark) {
+    List<Group> places = new ArrayList<>();
+    for (Hierarchy each : hierarchies.job()) {
+      mark.place(each)
+          .flatMap(each::directory)
+          .filter(it -> Libc.access(it, Libc.F_OK) == 0)
+          .ifPresent(it -> places.add(Group.of(each, it)));
+    }
+    return new Home(files, places, name, false, Refusal.missing(hierarchies));
+  }
+
+  private static String refusal(String directory, Home home, Optional<Mark> mark) {
+    try {
+      int owner = (int) Files.getAttribute(Path.of(directory), "unix:uid");
+      if (owner != Libc.geteuid()) {
+        return "user " + owner + " made it: recover as that user";
+      }
+    } catch (IOException gone) {
+      return "it is gone";
+    }
+    boolean known =
+        mark.isPresent()
+            && directory.equals(home.exists() ? home.group(mark.get().id()).toString() : "");
+    return known ? "" : "it bears no mark that we know: look at it, and remove it by rmdir";
+  }
+}

@@ -1,0 +1,43 @@
+package io.ffrtmp.governance.linux.process;
+
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Libc;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/**
+ * What is used of {@code /proc/PID/status} (proc_pid_status(5)).
+ *
+ * @param leader the process that a thread belongs to; its own id for a process
+ * @param depth in how many pid namespaces, from ours down, it has a number
+ * @param residentBytes its anonymous and shared memory: what can't be had back by dropping caches
+ */
+public record ProcStatus(int leader, int depth, long residentBytes) {
+
+  /** Of a process or thread; empty if it is gone or hidden from us. */
+  public static Optional<ProcStatus> read(int id) {
+    try {
+      String status = Libc.readText("/proc/" + id + "/status");
+      int leader = (int) number(status, "Tgid").orElse(id);
+      int depth = field(status, "NSpid").map(pids -> pids.split("\t").length).orElse(1);
+      long kib = number(status, "RssAnon").orElse(0) + number(status, "RssShmem").orElse(0);
+      return Optional.of(new ProcStatus(leader, depth, kib * 1024));
+    } catch (ErrnoException | NumberFormatException gone) {
+      return Optional.empty();
+    }
+  }
+
+  private static Optional<String> field(String status, String name) {
+    int at = status.indexOf("\n" + name + ":\t");
+    int from = at + name.length() + 3;
+    return at < 0
+        ? Optional.empty()
+        : Optional.of(status.substring(from, status.indexOf('\n', from)));
+  }
+
+  private static OptionalLong number(String status, String name) {
+    return field(status, name)
+        .map(text -> OptionalLong.of(Long.parseLong(text.replace(" kB", "").strip())))
+        .orElse(OptionalLong.empty());
+  }
+}

@@ -1,0 +1,447 @@
+package io.ffrtmp.governance.linux;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.ffrtmp.governance.AttachRefusedException;
+import io.ffrtmp.governance.AttachRefusedException.Reason;
+import io.ffrtmp.governance.AttachedJob;
+import io.ffrtmp.governance.Attachment;
+import io.ffrtmp.governance.CpuMax;
+import io.ffrtmp.governance.Ending;
+import io.ffrtmp.governance.ExitStatus;
+import io.ffrtmp.governance.Governor;
+import io.ffrtmp.governance.JobIdInUseException;
+import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.LimitOutcome.Status;
+import io.ffrtmp.governance.Limits;
+import io.ffrtmp.governance.Moved;
+import io.ffrtmp.governance.Signal;
+import io.ffrtmp.governance.Verdict;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Attach on the real kernel. Each target first gets a group of its own in every hierarchy, which
+ * stands for its unit.
+ */
+@Tag("kernel")
+class AttachKernelTest {
+  private static final Limits GENEROUS =
+      Limits.NONE.cpuMax(CpuMax.cores(1.5)).cpuWeight(200).memoryMaxBytes(1L << 30);
+
+  private final String unit = "ffrtmp-test-unit-" + ProcessHandle.current().pid();
+  private final JobTree tree = tree(unit + "/ffrtmp");
+  private final List<Process> processes = new ArrayList<>();
+  private Governor governor;
+
+  private static JobTree tree(String below) {
+    try {
+      return new JobTree(below);
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @BeforeEach
+  void open() throws IOException {
+    assumeTrue(LinuxHost.root(), "needs root to make a unit for the target");
+    tree.remove(unit);
+    tree.make(unit);
+    governor = LinuxGovernor.builder().open();
+  }
+
+  @AfterEach
+  void close() throws Exception {
+    if (governor != null) {
+      governor.close();
+      for (Process each : processes) {
+        each.descendants().forEach(ProcessHandle::destroyForcibly);
+        each.destroyForcibly().waitFor();
+      }
+      tree.remove(unit);
+    }
+  }
+
+  /** A shell in the unit, which runs the script only once it is there. */
+  private Process target(String script) throws IOException {
+    Process process = new ProcessBuilder("sh", "-c", "read go; " + script).start();
+    processes.add(process);
+    for (Path mount : tree.mounts()) {
+      JobTree.move(process.pid(), mount.resolve(unit));
+    }
+    process.getOutputStream().write('\n');
+    process.getOutputStream().flush();
+    return process;
+  }
+
+  private Process sleeper() throws IOException {
+    Process process = target("exec sleep 60");
+    await().until(() -> LinuxHost.commandLine((int) process.pid()).contains("60"));
+    return process;
+  }
+
+  private Attachment of(Process process) {
+    return Attachment.of(process.pid()).jobId("stream");
+  }
+
+  /** Everything of the unit that could differ: its directories, and who lives where. */
+  private Map<String, String> state() throws IOException {
+    Map<String, String> state = new TreeMap<>();
+    for (Path mount : tree.mounts()) {
+      try (var all = Files.walk(mount.resolve(unit))) {
+        for (Path each : all.filter(Files::isDirectory).toList()) {
+          state.put(each.toString(), JobTree.pids(each).toString());
+        }
+      }
+      Path handed = mount.resolve(unit).resolve("cgroup.subtree_control");
+      if (Files.exists(handed)) {
+        state.put(handed.toString(), Files.readString(handed));
+      }
+    }
+    return state;
+  }
+
+  @Test
+  void attach_nestsInsideTheUnit_limitsIt_andReleaseRestoresEverything() throws Exception {
+    Process process = sleeper();
+    Map<String, String> before = state();
+    AttachedJob job = governor.attach(of(process).limits(GENEROUS));
+
+    assertThat(job.receipt().limits()).allMatch(each -> each.status() == Status.APPLIED);
+    assertThat(job.receipt().moved().orElseThrow().processes()).isEqualTo(1);
+    assertThat(job.receipt().moved().orElseThrow().chargedElsewhereBytes()).isPositive();
+    for (Path group : tree.groups("stream")) {
+      assertThat(JobTree.pids(group)).containsExactly(process.pid());
+    }
+    assertThat(tree.read("memory", "stream", "memory.max", "memory.limit_in_bytes"))
+        .isEqualTo("1073741824");
+    JobResult result = job.release();
+    assertThat(result.ending()).isInstanceOf(Ending.Detached.class);
+    assertThat(result.receipt().moved().orElseThrow().notMoved()).isEmpty();
+    assertThat(result.verdict()).isEqualTo(Verdict.DETACHED_WORKLOAD_CONTINUES);
+    assertThat(state()).isEqualTo(before);
+    assertThat(process.isAlive()).isTrue();
+    assertThat(governor.jobs()).isEmpty();
+    assertThat(job.release()).isEqualTo(result);
+  }
+
+  @Test
+  void attach_manyTimes_leavesTheHostAsItWas() throws Exception {
+    Process process = sleeper();
+    governor.attach(of(process).limits(GENEROUS)).release();
+    Map<String, String> before = state();
+    int descriptors = JobTree.descriptors();
+    int rounds = 1_000;
+    for (int i = 0; i < rounds; i++) {
+      governor.attach(of(process).limits(GENEROUS)).release();
+    }
+    assertThat(state()).isEqualTo(before);
+    assertThat(JobTree.descriptors()).isEqualTo(descriptors);
+    assertThat(process.isAlive()).isTrue();
+    System.out.println(rounds + " rounds of attach and release left the host byte-equal");
+  }
+
+  @Test
+  void attach_movesTheWholeTree_andThoseBornLaterAreInside() throws Exception {
+    Process process = target("sleep 60 & (sleep 60 & sleep 60) & while :; do sleep 0.05; done");
+    await().until(() -> process.descendants().count() >= 4);
+    AttachedJob job = governor.attach(of(process).limits(GENEROUS));
+    assertThat(job.receipt().moved().orElseThrow().processes()).isGreaterThanOrEqualTo(4);
+    assertThat(job.receipt().moved().orElseThrow().notMoved()).isEmpty();
+    for (Path mount : tree.mounts()) {
+      assertThat(JobTree.pids(mount.resolve(unit))).isEmpty();
+    }
+    JobResult result = job.release();
+    assertThat(result.receipt().moved().orElseThrow().notMoved()).isEmpty();
+    for (Path mount : tree.mounts()) {
+      assertThat(JobTree.pids(mount.resolve(unit))).contains(process.pid());
+    }
+    assertThat(tree.existing("stream")).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 42, 255})
+  void end_ofAStranger_isToldAsTheKernelKnowsIt(int code) throws Exception {
+    Process process = target("sleep 0.3; exit " + code);
+    JobResult result = governor.attach(of(process)).await();
+    ExitStatus status = result.exitStatus().orElseThrow();
+    if (strangersExitsAreTold()) {
+      assertThat(status).isEqualTo(new ExitStatus.Exited(code));
+    } else {
+      assertThat(status)
+          .isIn(new ExitStatus.Exited(code), unknown(ExitStatus.Cause.KERNEL_TOO_OLD));
+    }
+    assertThat(result.verdict()).isEqualTo(Verdict.OBSERVED_TO_COMPLETION);
+    assertThat(tree.everything()).isEmpty();
+  }
+
+  private boolean strangersExitsAreTold() {
+    return governor
+        .host()
+        .capability("exit_status_of_strangers")
+        .filter(it -> it.state() == io.ffrtmp.governance.Capability.State.YES)
+        .isPresent();
+  }
+
+  private static ExitStatus unknown(ExitStatus.Cause cause) {
+    return new ExitStatus.Unknown(cause);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {9, 11, 15})
+  void end_bySignal_isTold(int signal) throws Exception {
+    Process process = target("sleep 0.3; kill -" + signal + " $$; sleep 5");
+    ExitStatus status = governor.attach(of(process)).await().exitStatus().orElseThrow();
+    assumeTrue(strangersExitsAreTold(), "this kernel does not tell how strangers end");
+    assertThat(((ExitStatus.Signalled) status).signal()).isEqualTo(new Signal(signal));
+  }
+
+  @Test
+  void end_whenNobodyReaps_isUnreaped_atTheMomentOfDeath() throws Exception {
+    // the shell's child becomes the child of a process that never waits
+    Process parent = target("sleep 0.5 & echo $!; exec sleep 60");
+    String line = parent.inputReader().readLine();
+    JobResult result = governor.attach(Attachment.of(Long.parseLong(line.strip()))).await();
+    assumeTrue(strangersExitsAreTold(), "this kernel does not tell how strangers end");
+    assertThat(result.exitStatus()).contains(unknown(ExitStatus.Cause.UNREAPED));
+    assertThat(result.processingTime()).isLessThan(Duration.ofMillis(1500));
+    assertThat(result.verdict()).isEqualTo(Verdict.OBSERVATION_LOST);
+  }
+
+  @Test
+  void detach_leavesLimitsInForce_andRecoverBringsTheJobBack() throws Exception {
+    Process process = sleeper();
+    Map<String, String> before = state();
+    JobResult detached = governor.attach(of(process).limits(GENEROUS)).detach();
+    assertThat(detached.receipt().allInForce()).isTrue();
+    assertThat(tree.read("memory", "stream", "memory.max", "memory.limit_in_bytes"))
+        .isEqualTo("1073741824");
+    assertRefused(of(process).jobId("other"), Reason.ALREADY_GOVERNED);
+
+    AttachedJob again = (AttachedJob) governor.recover().jobs().get(0);
+    assertThat(again.id()).isEqualTo("stream");
+    assertThat(again.receipt()).isEqualTo(detached.receipt());
+    again.release();
+    assertThat(state()).isEqualTo(before);
+  }
+
+  @Test
+  void attach_twice_isRefused_andNothingTouched() throws Exception {
+    Process process = sleeper();
+    AttachedJob job = governor.attach(of(process).limits(GENEROUS));
+    Map<String, String> before = state();
+    assertRefused(of(process).jobId("second"), Reason.ALREADY_GOVERNED);
+    try (Governor other = LinuxGovernor.builder().open()) {
+      assertThatThrownBy(() -> other.attach(of(process)))
+          .isInstanceOf(AttachRefusedException.class)
+          .hasMessageContaining("" + ProcessHandle.current().pid());
+    }
+    assertThatThrownBy(() -> governor.attach(of(sleeper()).jobId("stream")))
+        .isInstanceOf(JobIdInUseException.class);
+    Map<String, String> after = state();
+    after.keySet().retainAll(tree.groups("stream").stream().map(Path::toString).toList());
+    before.keySet().retainAll(after.keySet());
+    assertThat(after).isEqualTo(before).isNotEmpty();
+    job.release();
+  }
+
+  private void assertRefused(Attachment attachment, Reason reason) {
+    assertThatThrownBy(() -> governor.attach(attachment))
+        .isInstanceOfSatisfying(
+            AttachRefusedException.class, e -> assertThat(e.reason()).isEqualTo(reason));
+  }
+
+  @Test
+  void attach_toWhatIsNoTarget_isRefusedWithItsReason() throws Exception {
+    for (long pid : new long[] {0, -1, Long.MAX_VALUE, 4_194_305}) {
+      assertThatIllegalArgumentException().isThrownBy(() -> Attachment.of(pid));
+    }
+    assertRefused(Attachment.of(1), Reason.OURSELVES);
+    assertRefused(Attachment.of(ProcessHandle.current()), Reason.OURSELVES);
+    ProcessHandle parent = ProcessHandle.current().parent().orElseThrow();
+    assertRefused(Attachment.of(parent), Reason.OURSELVES);
+    assertRefused(Attachment.of(4_194_304), Reason.NO_SUCH_PROCESS);
+    assertRefused(Attachment.of(threadOfOurs()), Reason.THREAD);
+    if (LinuxHost.stat(2, 9).filter(it -> (Long.parseLong(it) & 0x200000) != 0).isPresent()) {
+      assertRefused(Attachment.of(2), Reason.KERNEL_THREAD);
+    }
+    Process process = target("exit 0");
+    process.waitFor();
+    assertRefused(of(process), Reason.NO_SUCH_PROCESS);
+    assertThat(tree.everything()).isEmpty();
+  }
+
+  private static long threadOfOurs() throws IOException {
+    try (var tasks = Files.list(Path.of("/proc/self/task"))) {
+      return tasks
+          .map(each -> Long.parseLong(each.getFileName().toString()))
+          .filter(id -> id != ProcessHandle.current().pid())
+          .findFirst()
+          .orElseThrow();
+    }
+  }
+
+  @Test
+  void attach_toAZombie_isRefused() throws Exception {
+    Process parent = target("sleep 0 & echo $!; exec sleep 60");
+    long zombie = Long.parseLong(parent.inputReader().readLine().strip());
+    await().until(() -> JobTree.state(zombie).filter(it -> it == 'Z').isPresent());
+    assertRefused(Attachment.of(zombie), Reason.ENDED);
+  }
+
+  @Test
+  void attach_toAProcessOfAnotherPidNamespace_isRefused() throws Exception {
+    LinuxHost.assumeProgram("unshare");
+    Process parent = target("exec unshare --pid --fork sleep 60");
+    await().until(() -> parent.children().findAny().isPresent());
+    assertRefused(Attachment.of(parent.children().findAny().orElseThrow()), Reason.OTHER_NAMESPACE);
+  }
+
+  @Test
+  void memoryMax_belowUsage_isRefused_andTheTargetUntouched() throws Exception {
+    Process process = target("exec sleep 60");
+    Map<String, String> before = state();
+    assertRefused(of(process).limits(Limits.NONE.memoryMaxBytes(4096)), Reason.MEMORY_IN_USE);
+    assertThat(state()).isEqualTo(before);
+    assertThat(process.isAlive()).isTrue();
+  }
+
+  @Test
+  void limitsRequired_thatCantBeHad_isRefused_andEverythingPutBack() throws Exception {
+    Process process = sleeper();
+    Map<String, String> before = state();
+    Limits impossible =
+        GENEROUS.ioMax(io.ffrtmp.governance.IoMax.device(4095, 7).readBytesPerSecond(1 << 20));
+    assertRefused(of(process).limits(impossible).limitsRequired(true), Reason.LIMITS_REQUIRED);
+    assertThat(state()).isEqualTo(before);
+    AttachedJob job = governor.attach(of(process).limits(impossible));
+    assertThat(job.receipt().allInForce()).isFalse();
+    job.release();
+    assertThat(state()).isEqualTo(before);
+  }
+
+  @Test
+  void attach_toAThreadsSpreadOverGroups_isRefused() throws Exception {
+    assumeTrue(!tree.unified("cpu"), "threads can be spread on cgroup v1 only");
+    Path elsewhere = tree.mount("cpu").resolve(unit).resolve("elsewhere");
+    try (SecondJvm jvm = SecondJvm.of(AttachLife.class).start()) {
+      jvm.hear("up");
+      spreadThenAttach(jvm.pid(), elsewhere);
+    }
+  }
+
+  private void spreadThenAttach(int pid, Path elsewhere) throws IOException {
+    for (Path mount : tree.mounts()) {
+      JobTree.move(pid, mount.resolve(unit));
+    }
+    Files.createDirectory(elsewhere);
+    String thread =
+        Files.list(Path.of("/proc/" + pid + "/task"))
+            .map(each -> each.getFileName().toString())
+            .filter(each -> !each.equals("" + pid))
+            .findFirst()
+            .orElseThrow();
+    Files.writeString(elsewhere.resolve("tasks"), thread);
+    assertRefused(Attachment.of(pid), Reason.THREADS_SPREAD);
+    assertThat(Files.readString(elsewhere.resolve("tasks")).strip()).isEqualTo(thread);
+  }
+
+  @Test
+  void release_whenTheOldPlaceIsGone_goesToTheNearestAncestor_andSaysSo() throws Exception {
+    Process process = sleeper();
+    governor.close();
+    governor = LinuxGovernor.builder().base("/" + unit).open();
+    for (Path mount : tree.mounts()) {
+      Files.createDirectory(mount.resolve(unit).resolve("old"));
+      JobTree.move(process.pid(), mount.resolve(unit).resolve("old"));
+    }
+    AttachedJob job = governor.attach(of(process).limits(GENEROUS).leaveUnit(true));
+    assertThat(tree.existing("stream")).hasSameSizeAs(tree.mounts());
+    for (Path mount : tree.mounts()) {
+      Files.delete(mount.resolve(unit).resolve("old"));
+    }
+    Moved moved = job.release().receipt().moved().orElseThrow();
+    if (!tree.unified("memory")) { // on v2 an inner node takes no process: it goes further up
+      assertThat(moved.notMoved())
+          .singleElement()
+          .satisfies(it -> assertThat(it.reason()).contains("old is gone"));
+      for (Path mount : tree.mounts()) {
+        assertThat(JobTree.pids(mount.resolve(unit))).contains(process.pid());
+      }
+    }
+    assertThat(process.isAlive()).isTrue();
+  }
+
+  @Test
+  void usageAndEnd_countWhatTheJobDid() throws Exception {
+    Process process = target("i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; exec sleep 60");
+    AttachedJob job = governor.attach(of(process));
+    await()
+        .until(
+            () ->
+                job.usage().get(io.ffrtmp.governance.ResourceUsage.Counter.CPU_USER_USEC).orElse(0)
+                    > 50_000);
+    process.destroyForcibly();
+    JobResult result = job.await();
+    assertThat(result.usage()).isNotEqualTo(io.ffrtmp.governance.ResourceUsage.UNKNOWN);
+    assertThat(result.evidence().survivors()).hasValue(0);
+    assertThat(tree.everything()).isEmpty();
+  }
+
+  @Test
+  void jvmKilled_targetGoesOnInsideItsLimits_andAnotherRecoversIt() throws Exception {
+    Process process = sleeper();
+    Map<String, String> before = state();
+    try (SecondJvm jvm = SecondJvm.of(AttachLife.class, "hold", process.pid()).start()) {
+      assertThat(jvm.hear("attached")).isEqualTo("true");
+      assertThat(governor.recover().leftovers())
+          .anyMatch(it -> it.reason().contains("process " + jvm.pid() + " governs it"));
+      jvm.kill();
+    }
+    assertThat(process.isAlive()).isTrue();
+    assertThat(tree.read("memory", "stream", "memory.max", "memory.limit_in_bytes"))
+        .isEqualTo("1073741824");
+    AttachedJob job = (AttachedJob) governor.recover().jobs().get(0);
+    assertThat(job.pid()).isEqualTo(process.pid());
+    assertThat(job.receipt().allInForce()).isTrue();
+    assertThat(job.receipt().limits()).hasSize(2);
+    job.release();
+    assertThat(state()).isEqualTo(before);
+  }
+
+  @Test
+  void attachLife_underStrace_sendsNoSignal(@org.junit.jupiter.api.io.TempDir Path directory)
+      throws Exception {
+    LinuxHost.assumeProgram("strace");
+    Process process = sleeper();
+    Path log = directory.resolve("strace");
+    String signalling =
+        "trace=kill,tkill,tgkill,pidfd_send_signal,rt_sigqueueinfo,rt_tgsigqueueinfo,ptrace";
+    SecondJvm.of(AttachLife.class, "life", process.pid())
+        .by("strace", "-f", "-o", log.toString(), "-e", signalling)
+        .succeed();
+    String pid = "" + process.pid();
+    assertThat(Files.readAllLines(log))
+        .isNotEmpty()
+        .noneMatch(line -> line.matches(".*\\b(kill|tkill)\\(" + pid + ",.*"))
+        .noneMatch(line -> line.matches(".*tgkill\\(" + pid + ",.*"))
+        .noneMatch(line -> line.contains("pidfd_send_signal") || line.contains("ptrace("));
+    assertThat(process.isAlive()).isTrue();
+  }
+}
