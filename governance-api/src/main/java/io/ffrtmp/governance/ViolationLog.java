@@ -1,17 +1,17 @@
 package io.ffrtmp.governance;
 
 import com.fasterxml.jackson.annotation.JsonValue;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicReference;
-import java.util.stream.Stream;
 
 /**
  * The newest violations, for whoever asks what went wrong lately: a ring that forgets the oldest.
- * Thread-safe; never blocks.
+ * Thread-safe.
  */
 public final class ViolationLog implements JobListener {
   private final long capacity;
-  private final AtomicReference<List<Violation>> newest = new AtomicReference<>(List.of());
+  private final Deque<Violation> ring = new ArrayDeque<>();
 
   /** Keeps the newest 50. */
   public ViolationLog() {
@@ -30,9 +30,12 @@ public final class ViolationLog implements JobListener {
   @Override
   public void finished(JobResult result) {
     if (!result.verdict().compliant()) {
-      Violation one = Violation.of(result);
-      newest.updateAndGet(
-          old -> Stream.concat(Stream.of(one), old.stream()).limit(capacity).toList());
+      synchronized (ring) {
+        ring.addFirst(Violation.of(result));
+        if (ring.size() > capacity) {
+          ring.removeLast();
+        }
+      }
     }
   }
 
@@ -44,6 +47,8 @@ public final class ViolationLog implements JobListener {
   /** What is kept, newest first: a copy that changes no more. */
   @JsonValue
   public List<Violation> newest() {
-    return newest.get();
+    synchronized (ring) {
+      return List.copyOf(ring);
+    }
   }
 }
