@@ -6,6 +6,7 @@ module io.ffrtmp.governance {
   requires static org.jspecify;
 
   exports io.ffrtmp.governance;
+  exports io.ffrtmp.governance.testing;
 
   opens io.ffrtmp.governance;
 }

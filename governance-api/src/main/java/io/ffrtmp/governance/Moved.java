@@ -12,13 +12,23 @@ public final class Moved extends WireValue {
    * @param reason why, with the errno's name if the kernel gave one
    */
   public record NotMoved(long pid, String reason) {
+    /**
+     * Checks the id.
+     *
+     * @throws IllegalArgumentException if no process can have it
+     */
+    public NotMoved {
+      Checks.between("pid", pid, 1, Integer.MAX_VALUE);
+    }
+
     private Map<String, Object> toJson() {
-      return Map.of("pid", pid, "reason", reason);
+      return new WireValue(Map.of("pid", pid, "reason", reason), "pid", "reason") {}.content();
     }
 
     private static NotMoved fromJson(Object json) {
-      Map<String, Object> map = object(json);
-      return new NotMoved(integer(map.getOrDefault("pid", 0)), "" + map.get("reason"));
+      WireValue raw = new WireValue(object(json)) {};
+      return new NotMoved(
+          raw.need("pid", WireValue::integer), raw.need("reason", String.class::cast));
     }
   }
 

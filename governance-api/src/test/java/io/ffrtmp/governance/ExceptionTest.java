@@ -8,6 +8,8 @@ import java.io.ObjectInputStream;
 import java.io.ObjectOutputStream;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class ExceptionTest {
 
@@ -17,16 +19,32 @@ class ExceptionTest {
     HostUnsupportedException thrown = new HostUnsupportedException("not Linux", report);
     assertThat(thrown.report()).isSameAs(report);
 
+    assertThat(copy(thrown))
+        .isInstanceOf(HostUnsupportedException.class)
+        .hasFieldOrPropertyWithValue("message", "not Linux")
+        .hasFieldOrPropertyWithValue("report", null);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void attachRefused_serialised_keepsItsReason(AttachRefusedException.Reason reason)
+      throws Exception {
+    AttachRefusedException thrown = new AttachRefusedException(reason, "pid 1 is init");
+    assertThat(thrown.reason()).isEqualTo(reason);
+    assertThat(copy(thrown))
+        .isInstanceOf(AttachRefusedException.class)
+        .hasFieldOrPropertyWithValue("message", "pid 1 is init")
+        .hasFieldOrPropertyWithValue("reason", reason);
+  }
+
+  private static Object copy(Object original) throws Exception {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (ObjectOutputStream out = new ObjectOutputStream(bytes)) {
-      out.writeObject(thrown);
+      out.writeObject(original);
     }
     try (ObjectInputStream in =
         new ObjectInputStream(new ByteArrayInputStream(bytes.toByteArray()))) {
-      assertThat(in.readObject())
-          .isInstanceOf(HostUnsupportedException.class)
-          .hasFieldOrPropertyWithValue("message", "not Linux")
-          .hasFieldOrPropertyWithValue("report", null);
+      return in.readObject();
     }
   }
 }

@@ -3,6 +3,7 @@ package io.ffrtmp.governance;
 import io.ffrtmp.governance.Evidence.OomCause;
 import io.ffrtmp.governance.LimitOutcome.Detail;
 import io.ffrtmp.governance.LimitOutcome.Status;
+import io.ffrtmp.governance.Moved.NotMoved;
 import io.ffrtmp.governance.ResourceUsage.Counter;
 import java.time.Duration;
 import java.time.Instant;
@@ -15,6 +16,7 @@ import java.util.OptionalLong;
 enum GoldenResult {
   COMPLETED(new Ending.Ended(new ExitStatus.Exited(0))),
   SIGNALLED(new Ending.Ended(new ExitStatus.Signalled(Signal.KILL, true))),
+  OBSERVED(new Ending.Ended(new ExitStatus.Exited(0))),
   UNKNOWN(new Ending.Ended(new ExitStatus.Unknown(ExitStatus.Cause.KERNEL_TOO_OLD))),
   DETACHED(new Ending.Detached()),
   NEVER_STARTED(
@@ -37,7 +39,7 @@ enum GoldenResult {
   }
 
   private JobStart start() {
-    boolean attached = this == UNKNOWN || this == DETACHED;
+    boolean attached = this == OBSERVED || this == UNKNOWN || this == DETACHED;
     OptionalLong pid = this == NEVER_STARTED ? OptionalLong.empty() : OptionalLong.of(12345);
     Optional<String> intent = this == COMPLETED ? Optional.of("production") : Optional.empty();
     return JobStart.of("job-001", pid, attached ? Mode.ATTACH : Mode.RUN, intent, NOON);
@@ -61,6 +63,16 @@ enum GoldenResult {
                   LimitOutcome.of(Limit.CPU_WEIGHT, Status.DENIED, "200")
                       .with(Detail.CURE, "systemctl set-property --runtime x.service CPUWeight=200")
                       .with(Detail.ERRNO, "EACCES")));
+      case OBSERVED ->
+          Receipt.of(List.of(LimitOutcome.of(Limit.CPU_WEIGHT, Status.APPLIED, "200")))
+              .moved(
+                  Moved.of(
+                      3,
+                      1L << 40,
+                      List.of(
+                          new NotMoved(12347, "EPERM, somebody else's"),
+                          new NotMoved(12348, "forked faster than 8 rounds"))));
+      case UNKNOWN -> Receipt.EMPTY.moved(Moved.of(1, 0, List.of()));
       default -> Receipt.EMPTY;
     };
   }

@@ -30,7 +30,8 @@ class JobResultJsonTest {
   private static final String KEYS =
       "job_id pid mode intent start_time end_time processing_seconds ending exit_code exit_signal"
           + " exit_core_dumped exit_unknown_cause start_failure survivors oom_killed_by"
-          + " moved_by_others platform_sla_compliant platform_sla_reason limits usage";
+          + " moved_by_others platform_sla_compliant platform_sla_reason limits moved"
+          + " charged_elsewhere_bytes not_moved usage";
 
   private static final String FAILURE_KEYS = "fault step errno message";
   private static final String LIMIT_KEYS =
@@ -64,6 +65,9 @@ class JobResultJsonTest {
     assertInOrder(KEYS, json);
     assertInOrder(COUNTERS, json.get("usage"));
     ((List<?>) json.get("limits")).forEach(limit -> assertInOrder(LIMIT_KEYS, limit));
+    if (json.containsKey("not_moved")) {
+      ((List<?>) json.get("not_moved")).forEach(left -> assertInOrder("pid reason", left));
+    }
     if (json.containsKey("start_failure")) {
       assertInOrder(FAILURE_KEYS, json.get("start_failure"));
     }

@@ -185,19 +185,43 @@ class JobResultMalformedTest {
         "limits             | [{\"limit\":\"cpu.max\",\"status\":\"applied\"}]",
         "limits             | [{\"limit\":\"cpu.max\",\"status\":\"applied\",\"asked\":1}]",
         "limits             | [{\"limit\":\"pids.max\",\"status\":\"applied\",\"asked\":\"1\"}]",
+        "moved              | -1",
+        "moved              | \"three\"",
+        "moved              | 2147483648",
+        "charged_elsewhere_bytes | -1",
+        "charged_elsewhere_bytes | 1e19",
+        "charged_elsewhere_bytes | {}",
+        "not_moved          | {}",
+        "not_moved          | [null]",
+        "not_moved          | [{\"reason\":\"EPERM\"}]",
+        "not_moved          | [{\"pid\":7}]",
+        "not_moved          | [{\"pid\":0,\"reason\":\"EPERM\"}]",
+        "not_moved          | [{\"pid\":\"7\",\"reason\":\"EPERM\"}]",
+        "not_moved          | [{\"pid\":7,\"reason\":1}]",
         "usage              | []",
         "usage              | {\"oom_kills\":-1}",
         "usage              | {\"oom_kills\":\"many\"}",
         "usage              | {\"oom_kills\":1e30}"
       })
   void value_malformed_isRefusedByBothJacksons(String key, String value) throws Exception {
-    Map<String, Object> json = completed();
+    Map<String, Object> json =
+        key.contains("moved") || key.contains("charged")
+            ? deepCopy(GoldenResult.OBSERVED.result(Duration.ZERO).toJson())
+            : completed();
     json.put(key, "@");
     String text = JACKSON_2.writeValueAsString(json).replace("\"@\"", value);
     assertThatThrownBy(() -> JACKSON_2.readValue(text, JobResult.class))
         .hasCauseInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> JACKSON_3.readValue(text, JobResult.class))
         .hasCauseInstanceOf(IllegalArgumentException.class);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"charged_elsewhere_bytes", "not_moved"})
+  void moved_withoutItsOtherKeys_isRefused(String key) {
+    Map<String, Object> json = deepCopy(GoldenResult.OBSERVED.result(Duration.ZERO).toJson());
+    json.remove(key);
+    assertThatIllegalArgumentException().isThrownBy(() -> JobResult.fromJson(json));
   }
 
   @Example

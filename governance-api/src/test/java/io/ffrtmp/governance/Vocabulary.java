@@ -3,6 +3,7 @@ package io.ffrtmp.governance;
 import io.ffrtmp.governance.Evidence.OomCause;
 import io.ffrtmp.governance.LimitOutcome.Detail;
 import io.ffrtmp.governance.LimitOutcome.Status;
+import io.ffrtmp.governance.Moved.NotMoved;
 import io.ffrtmp.governance.ResourceUsage.Counter;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -154,7 +155,35 @@ class Vocabulary extends DomainContextBase {
 
   @Provide
   Arbitrary<Receipt> receipt() {
-    return limitOutcome().list().ofMaxSize(4).map(Receipt::of);
+    return Combinators.combine(limitOutcome().list().ofMaxSize(4), moved().optional())
+        .as(
+            (limits, moved) ->
+                moved.map(Receipt.of(limits)::moved).orElseGet(() -> Receipt.of(limits)));
+  }
+
+  @Provide
+  Arbitrary<Moved> moved() {
+    Arbitrary<NotMoved> left =
+        Combinators.combine(Arbitraries.longs().between(1, Integer.MAX_VALUE), unicode())
+            .as(NotMoved::new);
+    return Combinators.combine(
+            Arbitraries.longs().between(0, Integer.MAX_VALUE),
+            Arbitraries.longs().between(0, Long.MAX_VALUE),
+            left.list().ofMaxSize(3))
+        .as(Moved::of);
+  }
+
+  @Provide
+  Arbitrary<Attachment> attachment() {
+    return changed(
+        Arbitraries.longs().between(1, 4_194_304).map(Attachment::of),
+        0,
+        List.of(
+            words().map(word -> asked -> asked.jobId("j" + word)),
+            words().map(word -> asked -> asked.intent(word)),
+            limits().map(limits -> asked -> asked.limits(limits)),
+            Arbitraries.of(true, false).map(yes -> asked -> asked.limitsRequired(yes)),
+            Arbitraries.of(true, false).map(yes -> asked -> asked.leaveUnit(yes))));
   }
 
   @Provide
