@@ -18,8 +18,13 @@ import picocli.CommandLine.ParameterException;
  */
 @Command(
     name = "ffrtmp",
-    description = "Runs workloads inside limits, without ever owning them.",
-    subcommands = {RunCommand.class, DoctorCommand.class},
+    description = "Runs and adopts workloads inside limits, without ever owning them.",
+    subcommands = {
+      RunCommand.class,
+      AttachCommand.class,
+      RecoverCommand.class,
+      DoctorCommand.class
+    },
     mixinStandardHelpOptions = true,
     versionProvider = Ffrtmp.Version.class)
 public final class Ffrtmp {

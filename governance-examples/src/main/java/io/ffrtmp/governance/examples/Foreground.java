@@ -1,5 +1,7 @@
 package io.ffrtmp.governance.examples;
 
+import io.ffrtmp.governance.AttachedJob;
+import io.ffrtmp.governance.Attachment;
 import io.ffrtmp.governance.Ending.Detached;
 import io.ffrtmp.governance.Ending.NeverStarted;
 import io.ffrtmp.governance.ExitStatus;
@@ -16,7 +18,10 @@ import io.ffrtmp.governance.Workload;
 import io.ffrtmp.governance.linux.LinuxGovernor;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
@@ -70,6 +75,71 @@ final class Foreground {
     }
   }
 
+  /** Attaches to all of them or to none, and waits for their ends; the status to exit with. */
+  int attach(List<Attachment> all, boolean release, boolean propagate)
+      throws IOException, InterruptedException {
+    if (file.isPresent()) {
+      file.get().check();
+    }
+    Governor governor = LinuxGovernor.builder().open();
+    List<AttachedJob> jobs = new CopyOnWriteArrayList<>();
+    Runnable letGo = release ? () -> jobs.forEach(AttachedJob::release) : () -> {};
+    Runtime.getRuntime()
+        .addShutdownHook(
+            new Thread(
+                () -> {
+                  letGo.run();
+                  close(governor);
+                },
+                "ffrtmp-detach"));
+    try {
+      attach(governor, all, jobs);
+      List<JobResult> results = new ArrayList<>();
+      for (AttachedJob each : jobs) {
+        results.add(each.await());
+      }
+      tell(results);
+      return propagate ? firstStatus(results) : 0;
+    } finally {
+      told.countDown();
+    }
+  }
+
+  private static void attach(Governor governor, List<Attachment> all, List<AttachedJob> jobs) {
+    boolean complete = false;
+    try {
+      for (Attachment each : all) {
+        jobs.add(governor.attach(each));
+      }
+      complete = true;
+    } finally {
+      if (!complete) {
+        jobs.forEach(AttachedJob::release);
+      }
+    }
+  }
+
+  private static int firstStatus(List<JobResult> results) {
+    return results.stream()
+        .filter(JobResult::workloadEnded)
+        .mapToInt(Foreground::status)
+        .filter(each -> each != 0)
+        .findFirst()
+        .orElse(0);
+  }
+
+  private void tell(List<JobResult> results) {
+    results.forEach(err::println);
+    for (JobResult each : results) {
+      if (!each.workloadEnded()) {
+        String pid = Long.toString(each.pid().orElseThrow());
+        Ffrtmp.say(err, "let go: job " + each.jobId() + " goes on as process " + pid);
+      }
+    }
+    List<Object> json = results.stream().<Object>map(JobResult::toJson).toList();
+    write(json.size() == 1 ? json.get(0) : json);
+  }
+
   private void close(Governor governor) {
     governor.close();
     try {
@@ -81,9 +151,13 @@ final class Foreground {
 
   private void tell(JobResult result) {
     err.println(result);
+    write(result.toJson());
+  }
+
+  private void write(Object json) {
     try {
       if (file.isPresent()) {
-        file.get().write(Json.write(result.toJson()));
+        file.get().write(Json.write(json));
       }
     } catch (IOException e) {
       Ffrtmp.say(err, "the result was not written: " + e);

@@ -1,17 +1,14 @@
 package io.ffrtmp.governance.examples;
 
-import io.ffrtmp.governance.CpuMax;
-import io.ffrtmp.governance.IoMax;
-import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Stdio;
 import io.ffrtmp.governance.Workload;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -33,52 +30,7 @@ import picocli.CommandLine.Spec;
 final class RunCommand implements Callable<Integer> {
   @Spec private CommandSpec spec = CommandSpec.create();
 
-  @Option(
-      names = "--job-id",
-      paramLabel = "ID",
-      description = "The job's id; else one is generated.")
-  private @Nullable String jobId;
-
-  @Option(
-      names = "--intent",
-      paramLabel = "NAME",
-      description = "What it is for; told in the result.")
-  private @Nullable String intent;
-
-  @Option(
-      names = "--cpu-max",
-      paramLabel = "\"QUOTA PERIOD\"",
-      description = "At most QUOTA microseconds of CPU time in each PERIOD.")
-  private @Nullable String cpuMax;
-
-  @Option(
-      names = "--cpus",
-      paramLabel = "N",
-      description = "At most so many CPUs' worth, as in 1.5.")
-  private @Nullable Double cpus;
-
-  @Option(
-      names = "--cpu-weight",
-      paramLabel = "N",
-      description = "Share of CPU time under contention, 1 to 10000; usual is 100.")
-  private @Nullable Integer cpuWeight;
-
-  @Option(
-      names = "--memory-max",
-      paramLabel = "BYTES",
-      description = "At most so much memory, as in 256M (K, M, G, T: powers of 1024).")
-  private @Nullable String memoryMax;
-
-  @Option(
-      names = "--io-max",
-      paramLabel = "\"DEVICE KEY=N…\"",
-      description =
-          "Rates on a block device, MAJ:MIN or a path on it; keys rbps, wbps, riops, wiops."
-              + " Once for each device.")
-  private List<String> ioMax = List.of();
-
-  @Option(names = "--limits-required", description = "Don't start unless every limit is in force.")
-  private boolean limitsRequired;
+  @Mixin private AskOptions ask = new AskOptions();
 
   @Option(names = "--workdir", paramLabel = "DIR", description = "Start it in this directory.")
   private @Nullable String workdir;
@@ -95,12 +47,6 @@ final class RunCommand implements Callable<Integer> {
   @Option(names = "--stderr", paramLabel = "FILE", description = "Append its errors; else ours.")
   private @Nullable String stderr;
 
-  @Option(
-      names = "--result",
-      paramLabel = "FILE",
-      description = "Write the result as JSON; - is standard output.")
-  private @Nullable String result;
-
   @Parameters(
       arity = "1..*",
       paramLabel = "COMMAND",
@@ -109,8 +55,7 @@ final class RunCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    Optional<ResultFile> file = Optional.ofNullable(result).map(ResultFile::new);
-    return new Foreground(spec.commandLine().getErr(), file).run(checkedWorkload());
+    return new Foreground(spec.commandLine().getErr(), ask.result()).run(checkedWorkload());
   }
 
   private Workload checkedWorkload() {
@@ -124,12 +69,12 @@ final class RunCommand implements Callable<Integer> {
   private Workload workload() {
     Workload workload =
         launchersLocaleUndone(Workload.of(command))
-            .limits(limits())
-            .limitsRequired(limitsRequired)
+            .limits(ask.limits())
+            .limitsRequired(ask.limitsRequired())
             .stdout(output(stdout))
             .stderr(output(stderr));
-    workload = jobId == null ? workload : workload.jobId(jobId);
-    workload = intent == null ? workload : workload.intent(intent);
+    workload = ask.jobId().map(workload::jobId).orElse(workload);
+    workload = ask.intent().map(workload::intent).orElse(workload);
     workload = workdir == null ? workload : workload.directory(Path.of(workdir));
     workload = stdin == null ? workload : workload.stdin(Path.of(stdin));
     for (String pair : environment) {
@@ -159,20 +104,5 @@ final class RunCommand implements Callable<Integer> {
   /** Appending, because what a file held can't be brought back. */
   private static Stdio output(@Nullable String file) {
     return file == null ? Stdio.inherit() : Stdio.append(Path.of(file));
-  }
-
-  private Limits limits() {
-    if (cpuMax != null && cpus != null) {
-      throw new IllegalArgumentException("--cpu-max and --cpus say the same; give one of them");
-    }
-    Limits limits = Limits.NONE;
-    limits = cpuMax == null ? limits : limits.cpuMax(CpuMax.parse(cpuMax));
-    limits = cpus == null ? limits : limits.cpuMax(CpuMax.cores(cpus));
-    limits = cpuWeight == null ? limits : limits.cpuWeight(cpuWeight);
-    limits = memoryMax == null ? limits : limits.memoryMaxBytes(ByteSize.parse(memoryMax));
-    for (String line : ioMax) {
-      limits = limits.ioMax(IoMax.parse(line));
-    }
-    return limits;
   }
 }

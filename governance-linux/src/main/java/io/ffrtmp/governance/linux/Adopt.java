@@ -178,7 +178,7 @@ final class Adopt {
       }
       move.descendants(group.exists() ? ProcessTree.of(pid) : Set.of(), () -> ProcessTree.of(pid));
       Moved moved = move.moved();
-      Receipt receipt = Receipt.of(limits(asked, group, pid)).moved(moved);
+      Receipt receipt = Receipt.of(limits(asked, group, pid, move)).moved(moved);
       if (asked.limitsRequired()) {
         requireLimits(pid, receipt);
       }
@@ -246,9 +246,9 @@ final class Adopt {
     return home.none(e);
   }
 
-  private static List<LimitOutcome> limits(Attachment asked, JobGroup group, int pid) {
+  private static List<LimitOutcome> limits(Attachment asked, JobGroup group, int pid, Move move) {
     List<LimitOutcome> outcomes = new ArrayList<>(group.apply(asked.limits()));
-    outcomes.replaceAll(each -> Start.deniedUnlessHeld(each, group, pid));
+    outcomes.replaceAll(each -> Start.deniedUnlessHeld(each, group, pid, move.refusal()));
     return outcomes;
   }
 

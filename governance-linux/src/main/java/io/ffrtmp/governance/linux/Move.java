@@ -27,6 +27,7 @@ final class Move {
   private final List<NotMoved> notMoved = new ArrayList<>();
   private long moved;
   private long bytes;
+  private Optional<ErrnoException> refusal = Optional.empty();
 
   Move(JobGroup group, Residence residence) {
     this.group = group;
@@ -48,6 +49,7 @@ final class Move {
     try {
       group.place(pid);
     } catch (ErrnoException e) {
+      refusal = Optional.of(e);
       if (!group.placedInPrimary()) {
         notMoved.add(new NotMoved(pid, e.getMessage()));
         throw e;
@@ -58,6 +60,11 @@ final class Move {
     } else {
       notMoved.add(new NotMoved(pid, "it can have no group of its own in " + residence));
     }
+  }
+
+  /** Which hierarchy refused the first one, and why. */
+  Optional<ErrnoException> refusal() {
+    return refusal;
   }
 
   private void count(int pid) {

@@ -166,18 +166,21 @@ final class Start implements Spawner.Admission {
 
   /** The limits were written, but the process is not under all of them. */
   private void notPlaced(int pid, ErrnoException e) {
-    outcomes.replaceAll(each -> deniedUnlessHeld(each, group, pid));
-    LOG.debug("process {} is not in all of {}", pid, group, e);
+    outcomes.replaceAll(each -> deniedUnlessHeld(each, group, pid, Optional.of(e)));
   }
 
-  /** The outcome, if the process is where that limit holds. */
-  static LimitOutcome deniedUnlessHeld(LimitOutcome outcome, JobGroup group, int pid) {
-    return !outcome.status().inForce() || group.holds(pid, outcome.limit())
-        ? outcome
-        : outcome
-            .status(Status.DENIED)
-            .with(Detail.FILE, group + "/cgroup.procs")
-            .with(Detail.CURE, "the process could not be placed where that limit is");
+  /** The outcome, if the process is where that limit holds; else denied, by that refusal. */
+  static LimitOutcome deniedUnlessHeld(
+      LimitOutcome outcome, JobGroup group, int pid, Optional<ErrnoException> refusal) {
+    if (!outcome.status().inForce() || group.holds(pid, outcome.limit())) {
+      return outcome;
+    }
+    String cure = "the process could not be placed where that limit is";
+    LimitOutcome denied = outcome.status(Status.DENIED).with(Detail.FILE, group + "/cgroup.procs");
+    return refusal
+        .map(e -> denied.with(Detail.ERRNO, e.name()))
+        .orElse(denied)
+        .with(Detail.CURE, refusal.map(e -> cure + ": " + e.getMessage()).orElse(cure));
   }
 
   private void requireLimits() throws SpawnException {

@@ -23,8 +23,7 @@ final class GroupMaker implements AutoCloseable {
           "bench-groups-" + ProcessHandle.current().pid());
 
   void makeAndRemove() throws Exception {
-    JobGroup group =
-        base.create(ID, Mark.of(ID, Mode.RUN, Optional.empty(), GroupRows.TWO, "nonce"));
+    JobGroup group = base.create(ID, Mark.of(ID, Mode.RUN, Optional.empty(), GroupRows.TWO));
     Receipt receipt = Receipt.of(group.apply(GroupRows.TWO));
     if (!receipt.allInForce() || !group.remove()) {
       throw new IllegalStateException(receipt + ", " + group);
