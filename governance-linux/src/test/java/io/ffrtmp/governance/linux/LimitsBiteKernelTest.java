@@ -84,7 +84,7 @@ class LimitsBiteKernelTest extends RunContract {
       Path file = parents.file("memory", "", "memory.max", "memory.limit_in_bytes");
       Files.writeString(file, Long.toString(32 * MIB));
       Workload hog = Workload.of("tail", "/dev/zero").limits(memory(256)).limitsRequired(true);
-      JobResult result = openAt("/" + parent, LinuxGovernor.builder()).run(hog);
+      JobResult result = openAt(parent, LinuxGovernor.builder()).run(hog);
 
       assertThat(result.exitStatus()).contains(new Signalled(Signal.KILL, false));
       assertThat(result.evidence().oomKilledBy()).contains(OomCause.ABOVE);
