@@ -2,6 +2,7 @@ package io.ffrtmp.governance.linux;
 
 import static org.junit.platform.engine.discovery.ClassNameFilter.includeClassNamePatterns;
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectPackage;
+import static org.junit.platform.launcher.EngineFilter.includeEngines;
 import static org.junit.platform.launcher.TagFilter.includeTags;
 
 import io.ffrtmp.governance.Capability;
@@ -39,7 +40,9 @@ public final class KernelSuite implements TestExecutionListener {
         LauncherDiscoveryRequestBuilder.request()
             .selectors(selectPackage(KernelSuite.class.getPackageName()))
             .filters(
-                includeTags("kernel"), includeClassNamePatterns(args.length > 0 ? args[0] : ".*"))
+                includeEngines("junit-jupiter"),
+                includeTags("kernel"),
+                includeClassNamePatterns(args.length > 0 ? args[0] : ".*"))
             .configurationParameter("junit.jupiter.execution.timeout.default", "300 s")
             .build();
     LauncherFactory.create().execute(request, suite);
