@@ -109,7 +109,7 @@ public final class LinuxGovernor implements Governor {
       base.becomeLeaf(Builder.LEAF);
     }
     base.clean();
-    canBeBorn = new AtomicBoolean(base.bornInside());
+    canBeBorn = new AtomicBoolean(base.bornInside() && Spawner.bearsInside());
   }
 
   /** What to open a governor with; {@link Builder#open()} opens it. */

@@ -37,7 +37,7 @@ import org.junit.jupiter.api.Test;
 @Tag("kernel")
 class ExhaustionKernelTest {
   private static final String NAME = "ffrtmp-exhaustion-" + ProcessHandle.current().pid();
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
+  private static final Duration PATIENCE = LinuxHost.patience(20);
 
   /** Of this test alone, as the kernel counts the processes of a user. */
   private static final int USER = 64_000 + (int) (ProcessHandle.current().pid() % 1_000);

@@ -89,7 +89,7 @@ class InjectedFaultsKernelTest extends RunContract {
     try (Governor faulty =
         LinuxGovernor.builder()
             .files(files)
-            .base("/")
+            .base(base(""))
             .directoryName(name)
             .listener(leaders())
             .open()) {

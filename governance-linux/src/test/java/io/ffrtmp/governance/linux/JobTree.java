@@ -26,13 +26,13 @@ import java.util.stream.Stream;
 final class JobTree {
   private static final Map<String, String> OLD_NAMES = Map.of("io", "blkio");
 
-  /** Where each controller is mounted, and whether that is cgroup v2. */
+  /** Where the tests' groups are in a controller's tree, and whether that is cgroup v2. */
   private record Tree(Path mount, boolean unified) {}
 
   private final Map<String, Tree> trees = new TreeMap<>();
   private final Path below;
 
-  /** The trees, with the jobs' directories at this path from the root of each. */
+  /** The trees, with the jobs' directories at this path from {@link LinuxHost#place()} in each. */
   JobTree(String below) throws IOException {
     this.below = Path.of(below);
     List<String[]> mounts = new ArrayList<>();
@@ -45,17 +45,21 @@ final class JobTree {
           .filter(line -> Arrays.asList(line).contains("cgroup"))
           .filter(line -> List.of(line[line.length - 1].split(",")).contains(old))
           .findFirst()
-          .ifPresent(line -> trees.put(controller, new Tree(Path.of(line[4]), false)));
+          .ifPresent(line -> trees.put(controller, new Tree(placeIn(line[4]), false)));
     }
     for (String[] line : mounts) {
-      Path offered = Path.of(line[4], "cgroup.controllers");
+      Path offered = placeIn(line[4]).resolve("cgroup.controllers");
       if (Arrays.asList(line).contains("cgroup2") && Files.exists(offered)) {
         for (String controller : Files.readString(offered).strip().split(" ")) {
-          trees.putIfAbsent(controller, new Tree(Path.of(line[4]), true));
+          trees.putIfAbsent(controller, new Tree(placeIn(line[4]), true));
         }
       }
     }
     trees.keySet().retainAll(Set.of("memory", "cpu", "io", "cpuacct"));
+  }
+
+  private static Path placeIn(String mount) {
+    return Path.of(mount, LinuxHost.place());
   }
 
   /** Whether this host has a controller that groups can be given. */
@@ -68,14 +72,14 @@ final class JobTree {
     return trees.get(controller).unified();
   }
 
-  /** The roots of all trees that hold jobs. */
+  /** The places in all trees that hold jobs. */
   Set<Path> mounts() {
     Set<Path> mounts = new LinkedHashSet<>();
     trees.values().forEach(tree -> mounts.add(tree.mount()));
     return mounts;
   }
 
-  /** The root of a controller's tree. */
+  /** The place in a controller's tree. */
   Path mount(String controller) {
     return trees.get(controller).mount();
   }
@@ -141,13 +145,15 @@ final class JobTree {
         .orElseThrow();
   }
 
-  /** Makes a group of the test's own in each tree, at this path from the root. */
+  /** Makes a group of the test's own in each tree, at this path from the place. */
   void make(String path) throws IOException {
     for (Path mount : mounts()) {
       Path subtree = mount.resolve("cgroup.subtree_control");
       for (String name :
           Files.exists(subtree) ? List.of("cpu", "memory", "io") : List.<String>of()) {
-        Files.writeString(subtree, "+" + name);
+        if (has(name)) {
+          Files.writeString(subtree, "+" + name);
+        }
       }
       Files.createDirectory(mount.resolve(path));
     }
@@ -172,7 +178,7 @@ final class JobTree {
     }
     for (Path directory : all) {
       await()
-          .atMost(Duration.ofSeconds(10))
+          .atMost(LinuxHost.patience(10))
           .pollInterval(Duration.ofMillis(5))
           .ignoreExceptions()
           .until(() -> Files.deleteIfExists(directory) || !Files.exists(directory));

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -17,10 +18,31 @@ import java.util.stream.Stream;
 final class LinuxHost {
   private static final Set<String> JOB_CONTROLLERS = Set.of("memory", "cpu", "cpuacct", "blkio");
 
+  /** How many times slower than real hardware this host is, as whoever runs the tests knows. */
+  static final int SLOWNESS = Integer.getInteger("governance.test.slowness", 1);
+
   private LinuxHost() {}
+
+  /** How long to wait for what takes less than this on real hardware. */
+  static Duration patience(long seconds) {
+    return Duration.ofSeconds(seconds * SLOWNESS);
+  }
 
   static boolean root() {
     return field("self", "Uid").orElse("").startsWith("0\t0");
+  }
+
+  /**
+   * Where the tests may make groups, as a path from the root of each tree: the root itself with
+   * privilege, else the unit around the group that we live in, if that was handed to us.
+   */
+  static String place() {
+    return root()
+        ? "/"
+        : read(Path.of("/proc/self/cgroup"))
+            .flatMap(own -> own.lines().filter(line -> line.startsWith("0::/")).findFirst())
+            .map(line -> line.substring(3, Math.max(4, line.lastIndexOf('/'))))
+            .orElse("/");
   }
 
   /** Skips the test where the program is not on the PATH. */

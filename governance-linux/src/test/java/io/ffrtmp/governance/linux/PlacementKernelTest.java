@@ -53,7 +53,7 @@ class PlacementKernelTest extends RunContract {
           parts[1].isEmpty()
               ? tree.unified("memory") || tree.unified("cpu") || tree.unified("io")
               : Stream.of(parts[1].split(",")).anyMatch(this::holdsJobs);
-      expected.add(ours ? parts[0] + ":" + parts[1] + ":/" + name + "/" + id : line);
+      expected.add(ours ? parts[0] + ":" + parts[1] + ":" + base(name + "/" + id) : line);
     }
     assertThat(membership.lines()).containsAll(expected);
   }

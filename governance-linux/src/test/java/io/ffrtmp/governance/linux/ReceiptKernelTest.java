@@ -107,8 +107,7 @@ class ReceiptKernelTest extends RunContract {
         parents.file("cpu", "", "cpu.max", "cpu.cfs_quota_us"), unified ? "20000 100000" : "20000");
 
     Limits limits = memory(256).cpuMax(new CpuMax(50_000, 100_000));
-    JobResult result =
-        openAt("/" + parent, LinuxGovernor.builder()).run(sh("exit 0").limits(limits));
+    JobResult result = openAt(parent, LinuxGovernor.builder()).run(sh("exit 0").limits(limits));
 
     LimitOutcome memory = outcome(result.receipt(), Limit.MEMORY_MAX);
     assertThat(memory.status()).as(memory.toString()).isEqualTo(Status.ADJUSTED);
@@ -128,7 +127,7 @@ class ReceiptKernelTest extends RunContract {
     Path above = new JobTree(parent).file("memory", "", "memory.max", "memory.limit_in_bytes");
     Files.writeString(above, Long.toString(512 << 20));
     JobResult result =
-        openAt("/" + parent, LinuxGovernor.builder()).run(sh("exit 0").limits(memory(256)));
+        openAt(parent, LinuxGovernor.builder()).run(sh("exit 0").limits(memory(256)));
     assertThat(outcome(result.receipt(), Limit.MEMORY_MAX).status()).isEqualTo(Status.APPLIED);
   }
 

@@ -56,11 +56,10 @@ abstract class RunContract {
   @BeforeEach
   final void open() throws IOException {
     tree = new JobTree(name);
-    assumeTrue("root".equals(System.getProperty("user.name")), "needs root to make cgroups");
     assumeTrue(!tree.mounts().isEmpty(), "needs a cgroup file system with controllers");
     for (Path mount : tree.mounts()) {
       boolean writable = !Files.getFileStore(mount).isReadOnly() && Files.isWritable(mount);
-      assumeTrue(writable, "needs a writable " + mount);
+      assumeTrue(writable, "needs privilege or a delegated cgroup, to make cgroups");
     }
     subreaper(true);
     governor = open(LinuxGovernor.builder());
@@ -74,7 +73,7 @@ abstract class RunContract {
     opened.forEach(Governor::close);
     tree.remove(name);
     await("leaders reaped by the watcher")
-        .atMost(Duration.ofSeconds(10))
+        .atMost(LinuxHost.patience(10))
         .until(() -> JobTree.children().stream().noneMatch(LEADERS::contains));
     for (long orphan : JobTree.children()) {
       ProcessHandle.of(orphan).ifPresent(ProcessHandle::destroyForcibly);
@@ -89,16 +88,21 @@ abstract class RunContract {
         .invokeInt(new Object[] {PR_SET_CHILD_SUBREAPER, on ? 1L : 0L, 0L, 0L, 0L});
   }
 
-  /** Opens a governor with this test's name at the roots of the trees; closed at the end. */
+  /** Opens a governor with this test's name where groups can be made; closed at the end. */
   final Governor open(LinuxGovernor.Builder builder) {
-    return openAt("/", builder);
+    return openAt("", builder);
   }
 
-  /** The same beneath another cgroup. */
-  final Governor openAt(String base, LinuxGovernor.Builder builder) {
-    Governor made = builder.base(base).directoryName(name).listener(leaders()).open();
+  /** The same beneath a group that the test made there. */
+  final Governor openAt(String group, LinuxGovernor.Builder builder) {
+    Governor made = builder.base(base(group)).directoryName(name).listener(leaders()).open();
     opened.add(made);
     return made;
+  }
+
+  /** A group of the test's own as the base of a governor. */
+  static String base(String group) {
+    return Path.of(LinuxHost.place(), group).toString();
   }
 
   /** The watcher reaps leaders, so the test must not. */
@@ -131,7 +135,7 @@ abstract class RunContract {
   }
 
   static ConditionFactory soon() {
-    return await().atMost(Duration.ofSeconds(10)).pollInterval(Duration.ofMillis(5));
+    return await().atMost(LinuxHost.patience(10)).pollInterval(Duration.ofMillis(5));
   }
 
   /** Lets a job run so long; it must not end meanwhile. */

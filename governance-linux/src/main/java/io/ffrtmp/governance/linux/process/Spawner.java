@@ -50,11 +50,16 @@ public final class Spawner {
 
   private final Environment ours = Environment.ours();
 
+  /** Whether the C library can have a child born in a cgroup: glibc 2.39 and later. */
+  public static boolean bearsInside() {
+    return Spawn.canSetCgroup();
+  }
+
   /** How workloads are spawned here, and what stands in for CPU weights. */
   public static List<Capability> capabilities(boolean bornInside) {
     String gate =
         "held at a gate, " + (Gate.isDash() ? "dash" : "/bin/sh and env") + ", until placed";
-    boolean born = bornInside && Spawn.canSetCgroup();
+    boolean born = bornInside && bearsInside();
     return List.of(
         Capability.of("spawn", State.YES, born ? "posix_spawn into the cgroup" : gate),
         Capability.of("niceness", State.YES, Niceness.autogroups() ? "with autogroups" : "plain"),
