@@ -1,0 +1,202 @@
+package io.ffrtmp.governance.linux;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.ffrtmp.governance.ExitStatus;
+import io.ffrtmp.governance.Governor;
+import io.ffrtmp.governance.Job;
+import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.Limits;
+import io.ffrtmp.governance.Mode;
+import io.ffrtmp.governance.Recovery;
+import io.ffrtmp.governance.Signal;
+import io.ffrtmp.governance.StartedJob;
+import io.ffrtmp.governance.Verdict;
+import io.ffrtmp.governance.Workload;
+import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** Recovery of started jobs on the real kernel, after a second JVM that started them was killed. */
+@Tag("kernel")
+class RecoverKernelTest {
+  private static final Limits LIMITS = Limits.NONE.memoryMaxBytes(1L << 28).cpuWeight(300);
+
+  private final String name = "ffrtmp-test-" + ProcessHandle.current().pid();
+  private final JobTree tree = tree(name);
+  private final List<Long> started = new ArrayList<>();
+
+  private static JobTree tree(String below) {
+    try {
+      return new JobTree(below);
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private Governor open() {
+    return LinuxGovernor.builder().directoryName(name).open();
+  }
+
+  @BeforeEach
+  void needsRoot() throws IOException {
+    assumeTrue(LinuxHost.root(), "needs root to make groups at the top of each hierarchy");
+    tree.remove(name);
+  }
+
+  @AfterEach
+  void end() throws IOException {
+    if (LinuxHost.root()) {
+      tree.remove(name);
+    }
+  }
+
+  /** The main class of the second JVM: starts jobs of these ids, and waits to be killed. */
+  static final class Worker {
+    private Worker() {}
+
+    public static void main(String[] arguments) throws Exception {
+      try (Governor governor = LinuxGovernor.builder().directoryName(arguments[0]).open()) {
+        for (int i = 2; i < arguments.length; i++) {
+          Workload workload = Workload.of("/bin/sleep", arguments[1]).limits(LIMITS);
+          StartedJob job = governor.start(workload.jobId(arguments[i]).intent("test"));
+          SecondJvm.tell("pid " + job.pid());
+        }
+        Thread.sleep(60_000);
+      }
+    }
+  }
+
+  private void startAndDie(String seconds, String... ids) throws Exception {
+    List<Object> arguments = new ArrayList<>(List.of(name, seconds));
+    arguments.addAll(List.of(ids));
+    try (SecondJvm jvm = SecondJvm.of(Worker.class, arguments.toArray()).start()) {
+      for (int i = 0; i < ids.length; i++) {
+        started.add(Long.parseLong(jvm.hear("pid")));
+      }
+      jvm.kill();
+    }
+  }
+
+  @Test
+  void startedJob_comesBackAsOne_insideItsLimits_andItsEndIsSeen() throws Exception {
+    startAndDie("60", "one");
+    try (Governor governor = open()) {
+      Recovery recovery = governor.recover();
+      assertThat(recovery.ended()).isEmpty();
+      assertThat(recovery.leftovers()).isEmpty();
+      StartedJob job = (StartedJob) recovery.jobs().get(0);
+      assertThat(job.pid()).isEqualTo(started.get(0));
+      assertThat(job.mode()).isEqualTo(Mode.RUN);
+      assertThat(job.intent()).contains("test");
+      assertThat(job.receipt().allInForce()).isTrue();
+      assertThat(job.receipt().limits()).hasSize(2);
+      assertThat(governor.jobs()).containsExactly(job);
+      assertThat(governor.recover().jobs()).isEmpty();
+
+      assertThat(job.signal(Signal.KILL)).isTrue();
+      JobResult result = job.await();
+      ExitStatus status = result.exitStatus().orElseThrow();
+      assertThat(status)
+          .isIn(
+              new ExitStatus.Signalled(Signal.KILL, false),
+              new ExitStatus.Unknown(ExitStatus.Cause.KERNEL_TOO_OLD));
+    }
+    await().until(() -> tree.existing("one").isEmpty());
+  }
+
+  @Test
+  void endedWhileNobodyWatched_hasAResult_once() throws Exception {
+    startAndDie("0.5", "short");
+    long pid = started.get(0);
+    await().until(() -> !JobTree.alive(pid));
+    try (Governor governor = open()) { // which cleans up
+      List<JobResult> ended = governor.recover().ended();
+      assertThat(ended).hasSize(1);
+      assertThat(ended.get(0).jobId()).isEqualTo("short");
+      assertThat(ended.get(0).pid()).hasValue(pid);
+      assertThat(ended.get(0).exitStatus())
+          .contains(new ExitStatus.Unknown(ExitStatus.Cause.NOT_WATCHED));
+      assertThat(ended.get(0).verdict()).isEqualTo(Verdict.OBSERVATION_LOST);
+      assertThat(governor.recover().ended()).isEmpty();
+      assertThat(tree.existing("short")).isEmpty();
+    }
+  }
+
+  @Test
+  void twoRecoveriesAtOnce_neverShareAJob() throws Exception {
+    String[] ids = {"a", "b", "c", "d", "e", "f", "g", "h"};
+    startAndDie("60", ids);
+    ExecutorService both = Executors.newFixedThreadPool(2);
+    try (Governor one = open();
+        Governor other = open()) {
+      List<Callable<Recovery>> calls = List.of(one::recover, other::recover);
+      List<String> taken = new ArrayList<>();
+      for (Future<Recovery> each : both.invokeAll(calls)) {
+        each.get().jobs().stream().map(Job::id).forEach(taken::add);
+      }
+      assertThat(taken).containsExactlyInAnyOrder(ids);
+      assertThat(one.jobs().size() + other.jobs().size()).isEqualTo(ids.length);
+    } finally {
+      both.shutdown();
+    }
+  }
+
+  @Test
+  void ownerAlive_isLeftToIt() throws Exception {
+    try (Governor owner = open();
+        Governor other = open()) {
+      StartedJob job = owner.start(Workload.of("/bin/sleep", "60").jobId("mine"));
+      Recovery recovery = other.recover();
+      assertThat(recovery.jobs()).isEmpty();
+      assertThat(recovery.leftovers())
+          .singleElement()
+          .satisfies(it -> assertThat(it.reason()).contains("" + ProcessHandle.current().pid()));
+      job.kill();
+      job.await();
+    }
+  }
+
+  @Test
+  void unknownMark_isReportedAndLeft() throws Exception {
+    startAndDie("60", "strange");
+    Path group = tree.group("memory", "strange");
+    CgroupFiles.kernel().mark(group.toString(), "schema=99".getBytes(StandardCharsets.UTF_8));
+    try (Governor governor = open()) {
+      Recovery recovery = governor.recover();
+      assertThat(recovery.jobs()).isEmpty();
+      assertThat(recovery.leftovers())
+          .singleElement()
+          .satisfies(it -> assertThat(it.group()).isEqualTo(group.toString()));
+      assertThat(Files.exists(group)).isTrue();
+      assertThat(JobTree.alive(started.get(0))).isTrue();
+    }
+  }
+
+  @Test
+  void detachedJob_isRecoveredByTheSameGovernor_andByAnother() throws Exception {
+    try (Governor governor = open()) {
+      StartedJob job =
+          governor.start(Workload.of("/bin/sleep", "60").jobId("again").limits(LIMITS));
+      job.detach();
+      StartedJob again = (StartedJob) governor.recover().jobs().get(0);
+      assertThat(again.pid()).isEqualTo(job.pid());
+      again.kill();
+      assertThat(again.await().workloadEnded()).isTrue();
+    }
+  }
+}
