@@ -146,13 +146,13 @@ class AttachKernelTest {
     Process process = sleeper();
     governor.attach(of(process).limits(GENEROUS)).release();
     Map<String, String> before = state();
-    int descriptors = JobTree.descriptors();
+    int descriptors = HeldDescriptors.count();
     int rounds = 1_000;
     for (int i = 0; i < rounds; i++) {
       governor.attach(of(process).limits(GENEROUS)).release();
     }
     assertThat(state()).isEqualTo(before);
-    assertThat(JobTree.descriptors()).isEqualTo(descriptors);
+    assertThat(HeldDescriptors.count()).isEqualTo(descriptors);
     assertThat(process.isAlive()).isTrue();
     System.out.println(rounds + " rounds of attach and release left the host byte-equal");
   }

@@ -8,7 +8,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import java.util.TreeSet;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -20,17 +19,15 @@ class CostKernelTest extends RunContract {
   @Test
   void manyConcurrentJobs_costOneDescriptorEachAndNoThread() throws Exception {
     governor.run(sh("exit 0")); // loads what is loaded once
-    Set<String> before = threads();
-    int descriptors = JobTree.descriptors();
+    Set<Thread> before = threads("governance-");
+    int descriptors = HeldDescriptors.count();
     List<StartedJob> jobs = new ArrayList<>();
     for (int i = 0; i < MANY; i++) {
       jobs.add(governor.start(sh("exec sleep 600")));
     }
-    assertThat(JobTree.descriptors() - descriptors).isEqualTo(MANY);
-    Set<String> during = threads();
-    assertThat(during.stream().filter(each -> each.contains("watcher"))).hasSize(1);
-    assertThat(during.stream().filter(each -> !before.contains(each)).toList())
-        .allMatch(each -> each.startsWith("governance-result-"));
+    assertThat(HeldDescriptors.count() - descriptors).isEqualTo(MANY);
+    assertThat(threads("governance-watcher")).hasSize(1);
+    assertThat(since(before)).allMatch(each -> each.getName().startsWith("governance-result-"));
     assertThat(governor.jobs()).hasSize(MANY);
     assertThat(JobTree.children()).hasSize(MANY);
 
@@ -38,34 +35,29 @@ class CostKernelTest extends RunContract {
     for (StartedJob job : jobs) {
       job.await();
     }
-    assertThat(resultThreads()).isLessThanOrEqualTo(4);
-    assertThat(JobTree.descriptors()).isEqualTo(descriptors);
+    assertThat(since(before)).hasSizeLessThanOrEqualTo(4);
+    assertThat(HeldDescriptors.count()).isEqualTo(descriptors);
     assertThat(JobTree.children()).isEmpty();
     assertThat(governor.jobs()).isEmpty();
     governor.close();
     assertThat(tree.everything()).isEmpty();
-    soon().until(() -> threads().stream().noneMatch(each -> each.contains("watcher")));
+    awaitWatchers(0);
   }
 
-  private static long resultThreads() {
-    return threads().stream().filter(each -> each.startsWith("governance-result-")).count();
-  }
-
-  private static Set<String> threads() {
-    Set<String> names = new TreeSet<>();
-    Thread.getAllStackTraces().keySet().forEach(thread -> names.add(thread.getName()));
-    names.removeIf(each -> !each.startsWith("governance-"));
-    return names;
+  private static Set<Thread> since(Set<Thread> before) {
+    Set<Thread> threads = threads("governance-");
+    threads.removeAll(before);
+    return threads;
   }
 
   @Test
   void fiveHundredRuns_leaveNoZombieNoDirectoryNoDescriptor() throws Exception {
     governor.run(sh("exit 0"));
-    int descriptors = JobTree.descriptors();
+    int descriptors = HeldDescriptors.count();
     for (int i = 0; i < 500; i++) {
       governor.run(sh("exit 0").limits(memory(64)));
     }
-    assertThat(JobTree.descriptors()).isEqualTo(descriptors);
+    assertThat(HeldDescriptors.count()).isEqualTo(descriptors);
     assertThat(JobTree.children()).isEmpty();
     for (Path mount : tree.mounts()) {
       try (var jobs = Files.newDirectoryStream(mount.resolve(name), Files::isDirectory)) {
@@ -74,19 +66,19 @@ class CostKernelTest extends RunContract {
     }
     governor.close();
     assertThat(tree.everything()).isEmpty();
-    assertThat(JobTree.descriptors()).isLessThanOrEqualTo(descriptors);
+    assertThat(HeldDescriptors.count()).isLessThanOrEqualTo(descriptors);
   }
 
   @Test
   void openAndClose_manyTimes_leaveNoThreadAndNoDescriptor() throws Exception {
     open(LinuxGovernor.builder()).close();
     governor.close();
-    soon().until(() -> threads().stream().noneMatch(each -> each.contains("watcher")));
-    int descriptors = JobTree.descriptors();
+    awaitWatchers(0);
+    int descriptors = HeldDescriptors.count();
     for (int i = 0; i < 50; i++) {
       open(LinuxGovernor.builder()).close();
     }
-    soon().until(() -> threads().stream().noneMatch(each -> each.contains("watcher")));
-    soon().untilAsserted(() -> assertThat(JobTree.descriptors()).isEqualTo(descriptors));
+    awaitWatchers(0);
+    soon().untilAsserted(() -> assertThat(HeldDescriptors.count()).isEqualTo(descriptors));
   }
 }

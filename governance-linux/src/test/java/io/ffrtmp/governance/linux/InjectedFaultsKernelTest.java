@@ -60,17 +60,6 @@ class InjectedFaultsKernelTest extends RunContract {
     }
   }
 
-  /** The governors that were closed hold no descriptor any more; that of the fixture stays. */
-  private static void awaitOneWatcher() {
-    soon()
-        .until(
-            () ->
-                Thread.getAllStackTraces().keySet().stream()
-                        .filter(each -> each.getName().contains("governance-watcher"))
-                        .count()
-                    == 1);
-  }
-
   private int operationsOfAStart() throws Exception {
     try (Governor one = open(LinuxGovernor.builder().files(files))) {
       files.arm();
@@ -80,7 +69,7 @@ class InjectedFaultsKernelTest extends RunContract {
       job.await();
       assertThat(files.operations().size()).isGreaterThan(20);
     }
-    awaitOneWatcher();
+    awaitWatchers(1); // the fixture's
     return files.operations().size();
   }
 
@@ -93,7 +82,7 @@ class InjectedFaultsKernelTest extends RunContract {
             .directoryName(name)
             .listener(leaders())
             .open()) {
-      int opened = JobTree.descriptors();
+      int opened = HeldDescriptors.count();
       files.arm(index, fault);
       try {
         StartedJob job = faulty.start(workload);
@@ -104,7 +93,7 @@ class InjectedFaultsKernelTest extends RunContract {
         if (workload.limitsRequired()) {
           assertThat(job.receipt().allInForce()).as(what + job.receipt()).isTrue();
         }
-        assertThat(JobTree.descriptors() - opened).as(what).isEqualTo(1);
+        assertThat(HeldDescriptors.count() - opened).as(what).isEqualTo(1);
         assertThat(job.kill()).as(what).isEmpty(); // also where it could not be placed
         assertThat(job.await().exitStatus()).as(what).contains(new Signalled(Signal.KILL, false));
       } catch (StartFailedException e) {
@@ -115,10 +104,10 @@ class InjectedFaultsKernelTest extends RunContract {
       }
       assertThat(faulty.jobs()).isEmpty();
       assertThat(tree.existing(ID)).as(files.failed() + " " + errno).isEmpty();
-      assertThat(JobTree.descriptors()).as(files.failed() + " " + errno).isEqualTo(opened);
+      assertThat(HeldDescriptors.count()).as(files.failed() + " " + errno).isEqualTo(opened);
     }
     assertThat(JobTree.children()).as(files.failed()).isEmpty();
-    awaitOneWatcher();
+    awaitWatchers(1); // the fixture's
   }
 
   /** What the receipt calls in force is what the kernel's files show; for the rest it says why. */

@@ -16,7 +16,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -172,16 +171,24 @@ final class JobTree {
   private static void removeTree(Path top) throws IOException {
     List<Path> all = directories(top);
     for (Path directory : all) {
-      for (long pid : pids(directory)) {
-        ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly);
-      }
+      killAll(directory);
     }
     for (Path directory : all) {
       await()
-          .atMost(LinuxHost.patience(10))
+          .atMost(RunContract.PATIENCE)
           .pollInterval(Duration.ofMillis(5))
           .ignoreExceptions()
-          .until(() -> Files.deleteIfExists(directory) || !Files.exists(directory));
+          .until(
+              () -> {
+                killAll(directory); // what was forked meanwhile
+                return Files.deleteIfExists(directory) || !Files.exists(directory);
+              });
+    }
+  }
+
+  private static void killAll(Path directory) throws IOException {
+    for (long pid : pids(directory)) {
+      ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly);
     }
   }
 
@@ -231,29 +238,5 @@ final class JobTree {
       children.map(ProcessHandle::pid).filter(pid -> state(pid).isPresent()).forEach(pids::add);
     }
     return pids;
-  }
-
-  /**
-   * How many descriptors this JVM holds, leaving out what it opens when it likes: jars, files of
-   * its own, and the memory files of its own cgroup, by which it sizes itself.
-   */
-  static int descriptors() {
-    return IntStream.range(0, 5).map(again -> descriptorsNow()).min().orElseThrow();
-  }
-
-  private static int descriptorsNow() {
-    int count = 0;
-    try (DirectoryStream<Path> all = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
-      for (Path each : all) {
-        String held = Files.isSymbolicLink(each) ? Files.readSymbolicLink(each).toString() : "";
-        count +=
-            held.isEmpty() || held.matches("/proc/.*|/usr/.*|.*\\.jar|/sys/.*/memory\\.\\w+")
-                ? 0
-                : 1;
-      }
-      return count;
-    } catch (IOException closedMeanwhile) {
-      return Integer.MAX_VALUE;
-    }
   }
 }

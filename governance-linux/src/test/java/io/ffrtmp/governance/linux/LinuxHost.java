@@ -155,11 +155,6 @@ final class LinuxHost {
     }
   }
 
-  /** The number of descriptors that this process has open. */
-  static int descriptors() {
-    return new File("/proc/self/fd").list().length;
-  }
-
   /** Whether the scheduler groups tasks by session (sched(7)). */
   static boolean autogroups() {
     return read(Path.of("/proc/sys/kernel/sched_autogroup_enabled"))

@@ -96,7 +96,7 @@ class NotStartableKernelTest extends RunContract {
   }
 
   private void assertNotStartable(Workload workload, Step step, String errno) throws IOException {
-    int descriptors = JobTree.descriptors();
+    int descriptors = HeldDescriptors.count();
     StartFailedException failed =
         catchThrowableOfType(
             StartFailedException.class,
@@ -115,7 +115,7 @@ class NotStartableKernelTest extends RunContract {
 
     assertThat(tree.existing("never")).isEmpty();
     assertThat(JobTree.children()).isEmpty();
-    assertThat(JobTree.descriptors()).isLessThanOrEqualTo(descriptors);
+    assertThat(HeldDescriptors.count()).isLessThanOrEqualTo(descriptors);
     assertThat(governor.jobs()).isEmpty();
   }
 }

@@ -21,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -38,6 +39,9 @@ import org.junit.jupiter.api.io.TempDir;
 abstract class RunContract {
   private static final int PR_SET_CHILD_SUBREAPER = 36; // sys/prctl.h
   private static final Set<Long> LEADERS = ConcurrentHashMap.newKeySet();
+
+  /** For what must happen: only a failure takes as long, however slow the host is. */
+  static final Duration PATIENCE = LinuxHost.patience(30);
 
   /** A loop that uses all the CPU time it can get. */
   static final String[] BUSY = {"sh", "-c", "while :; do :; done"};
@@ -61,6 +65,7 @@ abstract class RunContract {
       boolean writable = !Files.getFileStore(mount).isReadOnly() && Files.isWritable(mount);
       assumeTrue(writable, "needs privilege or a delegated cgroup, to make cgroups");
     }
+    LEADERS.clear(); // all were reaped: what has such a number now is another process
     subreaper(true);
     governor = open(LinuxGovernor.builder());
   }
@@ -71,15 +76,31 @@ abstract class RunContract {
       return;
     }
     opened.forEach(Governor::close);
-    tree.remove(name);
-    await("leaders reaped by the watcher")
-        .atMost(LinuxHost.patience(10))
-        .until(() -> JobTree.children().stream().noneMatch(LEADERS::contains));
-    for (long orphan : JobTree.children()) {
-      ProcessHandle.of(orphan).ifPresent(ProcessHandle::destroyForcibly);
-      Pidfd.reap((int) orphan);
+    try {
+      tree.remove(name);
+      await("leaders reaped by the watcher")
+          .atMost(PATIENCE)
+          .until(() -> JobTree.children().stream().noneMatch(LEADERS::contains));
+      for (long orphan : JobTree.children()) {
+        ProcessHandle.of(orphan).ifPresent(ProcessHandle::destroyForcibly);
+        Pidfd.reap((int) orphan);
+      }
+      awaitWatchers(0); // the next test counts descriptors
+    } finally {
+      subreaper(false);
     }
-    subreaper(false);
+  }
+
+  /** Closed governors hold descriptors until their watcher has ended. */
+  static void awaitWatchers(int count) {
+    soon().untilAsserted(() -> assertThat(threads("governance-watcher")).hasSize(count));
+  }
+
+  /** The living threads whose names begin so. */
+  static Set<Thread> threads(String prefix) {
+    Set<Thread> threads = new HashSet<>(Thread.getAllStackTraces().keySet());
+    threads.removeIf(each -> !each.getName().startsWith(prefix));
+    return threads;
   }
 
   private static void subreaper(boolean on) {
@@ -135,7 +156,7 @@ abstract class RunContract {
   }
 
   static ConditionFactory soon() {
-    return await().atMost(LinuxHost.patience(10)).pollInterval(Duration.ofMillis(5));
+    return await().atMost(PATIENCE).pollInterval(Duration.ofMillis(5));
   }
 
   /** Lets a job run so long; it must not end meanwhile. */

@@ -10,6 +10,7 @@ import io.ffrtmp.governance.StartFailure.Fault;
 import io.ffrtmp.governance.StartFailure.Step;
 import io.ffrtmp.governance.Stdio;
 import io.ffrtmp.governance.Workload;
+import io.ffrtmp.governance.linux.HeldDescriptors;
 import io.ffrtmp.governance.linux.libc.Libc;
 import io.ffrtmp.governance.linux.observe.ExitReader;
 import java.io.IOException;
@@ -213,7 +214,7 @@ class SpawnerKernelTest {
     Path noHeaders = Files.write(dir.resolve("hollow"), hollow);
     noHeaders.toFile().setExecutable(true);
     String long1 = "x".repeat(128 * 1024);
-    int before = descriptors();
+    int before = HeldDescriptors.count();
 
     assertFailure(way, Workload.of("/no/such/program"), Step.PROGRAM, "ENOENT");
     assertFailure(way, Workload.of("no-such-program-anywhere"), Step.PROGRAM, "ENOENT");
@@ -236,7 +237,7 @@ class SpawnerKernelTest {
     assertFailure(way, ok.stderr(Stdio.append(dir.resolve("no/log"))), Step.STDIO, "ENOENT");
     assertFailure(way, ok.stdin(dir.resolve("no-input")), Step.STDIO, "ENOENT");
 
-    assertThat(descriptors()).isEqualTo(before);
+    assertThat(HeldDescriptors.count()).isEqualTo(before);
     assertThat(children()).isEmpty();
   }
 
@@ -276,11 +277,11 @@ class SpawnerKernelTest {
   @Test
   void manySpawns_bothPaths_leakNothing() throws Exception {
     exit(Way.GATE, Workload.of("true"));
-    int before = descriptors();
+    int before = HeldDescriptors.count();
     for (int i = 0; i < 100; i++) {
       exit(Way.values()[i % 2], Workload.of("true"));
     }
-    assertThat(descriptors()).isEqualTo(before);
+    assertThat(HeldDescriptors.count()).isEqualTo(before);
     assertThat(children()).isEmpty();
   }
 
@@ -302,21 +303,6 @@ class SpawnerKernelTest {
     Files.writeString(path, text);
     path.toFile().setExecutable(true);
     return path;
-  }
-
-  private static int descriptors() throws IOException {
-    try (Stream<Path> list = Files.list(Path.of("/proc/self/fd"))) {
-      return (int) list.filter(each -> !isTheJvms(each)).count();
-    }
-  }
-
-  /** Jars and the like, which it opens when it loads a class for the first time. */
-  private static boolean isTheJvms(Path descriptor) {
-    try {
-      return Files.readSymbolicLink(descriptor).toString().matches(".*(\\.jar|/modules|/proc/.*)");
-    } catch (IOException closed) {
-      return true;
-    }
   }
 
   private static List<Long> children() {
