@@ -1,8 +1,6 @@
 package io.ffrtmp.governance.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
-import static org.assertj.core.data.Percentage.withPercentage;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.ffrtmp.governance.CpuMax;
@@ -19,10 +17,12 @@ import io.ffrtmp.governance.Signal;
 import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.Verdict;
 import io.ffrtmp.governance.Workload;
+import io.ffrtmp.governance.linux.CpuShare.Pause;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -109,24 +109,19 @@ class LimitsBiteKernelTest extends RunContract {
     Files.writeString(weight, tree.unified("cpu") ? "10000" : "262144");
     runFor(job, Duration.ofMillis(300)); // past the gate and the first period, which gives twice
 
-    long from = System.nanoTime();
-    Duration before = tree.cpuTime("busy");
+    Pause window = () -> runFor(job, Duration.ofMillis(2_500));
     long throttledBefore = tree.stat("cpu", "busy", "cpu.stat", "cpu.stat", "nr_throttled");
-    ResourceUsage usageBefore = job.usage();
-    runFor(job, Duration.ofMillis(2_500));
-    long kernels = tree.cpuTime("busy").minus(before).toNanos();
-    ResourceUsage usageAfter = job.usage();
-    double elapsed = System.nanoTime() - from;
+    CpuShare.assertShare(0.25, () -> tree.cpuTime("busy").toNanos(), window);
+    CpuShare.assertShare(0.25, () -> 1000 * cpuMicros(job.usage()), window);
     long throttled = tree.stat("cpu", "busy", "cpu.stat", "cpu.stat", "nr_throttled");
+    Duration kernels = tree.cpuTime("busy");
     job.kill();
     JobResult result = job.await();
 
-    assertThat(kernels / elapsed).isCloseTo(0.25, within(0.025));
-    double told = 1000.0 * (cpuMicros(usageAfter) - cpuMicros(usageBefore));
-    assertThat(told / elapsed).isCloseTo(0.25, within(0.025));
-    double whole = 1000.0 * cpuMicros(result.usage()) / result.processingTime().toNanos();
-    assertThat(whole).isCloseTo(0.25, within(0.025));
-    assertThat(throttled - throttledBefore).isGreaterThan(50);
+    Duration whole = Duration.of(cpuMicros(result.usage()), ChronoUnit.MICROS);
+    assertThat(whole).isGreaterThanOrEqualTo(kernels.truncatedTo(ChronoUnit.MICROS));
+    assertThat((double) whole.toNanos() / result.processingTime().toNanos()).isLessThan(0.275);
+    assertThat(throttled - throttledBefore).isGreaterThan(100);
     assertThat(result.usage().get(Counter.CPU_THROTTLED_PERIODS).orElseThrow())
         .isGreaterThanOrEqualTo(throttled);
     assertThat(result.usage().get(Counter.CPU_PERIODS).orElseThrow()).isGreaterThan(15);
@@ -143,21 +138,35 @@ class LimitsBiteKernelTest extends RunContract {
     assumeTrue(tree.has("cpu"), "needs the cpu controller");
     StartedJob light = governor.start(pinned().limits(Limits.NONE.cpuWeight(100)).jobId("light"));
     StartedJob heavy = governor.start(pinned().limits(Limits.NONE.cpuWeight(300)).jobId("heavy"));
-    runFor(light, Duration.ofMillis(300));
+    soon().until(() -> tree.cpuTime("light").compareTo(Duration.ofMillis(100)) > 0);
+    soon().until(() -> tree.cpuTime("heavy").compareTo(Duration.ofMillis(100)) > 0);
 
-    Duration lightBefore = tree.cpuTime("light");
-    Duration heavyBefore = tree.cpuTime("heavy");
-    runFor(light, Duration.ofMillis(4_000));
-    double lightTime = tree.cpuTime("light").minus(lightBefore).toNanos();
-    double heavyTime = tree.cpuTime("heavy").minus(heavyBefore).toNanos();
+    Shared from = shared();
+    Shared to = from;
+    while (to.heavy - from.heavy < 3e9) { // however long that takes on a busy host
+      runFor(light, Duration.ofMillis(500));
+      to = shared();
+    }
     light.kill();
     heavy.kill();
 
-    assertThat(heavyTime / lightTime).isCloseTo(3.0, withPercentage(10));
+    double used = to.heavy - from.heavy;
+    assertThat(used / (to.lightAfter - from.lightBefore)).as("at least").isLessThanOrEqualTo(3.3);
+    assertThat(used / (to.lightBefore - from.lightAfter)).as("at most").isGreaterThanOrEqualTo(2.7);
+  }
+
+  /** CPU nanoseconds of both; of the light one before and after the other was read. */
+  private record Shared(long lightBefore, long heavy, long lightAfter) {}
+
+  private Shared shared() throws IOException {
+    long before = tree.cpuTime("light").toNanos();
+    long heavy = tree.cpuTime("heavy").toNanos();
+    return new Shared(before, heavy, tree.cpuTime("light").toNanos());
   }
 
   private static Workload pinned() {
-    return Workload.of("taskset", "-c", "0", BUSY[0], BUSY[1], BUSY[2]);
+    String cpu = LinuxHost.field("self", "Cpus_allowed_list").orElseThrow().split("[-,]")[0];
+    return Workload.of("taskset", "-c", cpu, BUSY[0], BUSY[1], BUSY[2]);
   }
 
   @Test
@@ -170,24 +179,40 @@ class LimitsBiteKernelTest extends RunContract {
     JobResult flush = governor.run(Workload.of("sync", data.toString()));
     assertThat(flush.exitStatus()).contains(new Exited(0));
 
-    JobResult free = governor.run(read);
-    assertThat(free.exitStatus()).contains(new Exited(0));
-    assertThat(free.processingTime()).isLessThan(Duration.ofMillis(900));
+    Duration free = quickest(read, Duration.ofMillis(900));
+    assumeTrue(free.toMillis() < 900, "the disk is not faster than the limit: " + free);
 
     IoMax byNumber = IoMax.device(device[0], device[1]).readBytesPerSecond(4 * MIB);
     IoMax byPath = IoMax.path(dir).readBytesPerSecond(4 * MIB);
     for (IoMax max : new IoMax[] {byNumber, byPath}) {
-      JobResult slow = governor.run(read.limits(Limits.NONE.ioMax(max)));
-      assertThat(slow.exitStatus()).contains(new Exited(0));
-      assertThat(slow.receipt().limits())
-          .singleElement()
-          .satisfies(each -> assertThat(each.status().inForce()).as(each.toString()).isTrue());
-      assertThat(slow.processingTime().toMillis())
-          .as(max.toString())
-          .isBetween(1_800L, 2_400L * LinuxHost.SLOWNESS);
-      assertThat(slow.verdict()).isEqualTo(Verdict.COMPLETED_WITHIN_LIMITS);
-      assertThat(slow.usage().get(Counter.IO_READ_BYTES).orElseThrow()).isBetween(8 * MIB, 9 * MIB);
+      Duration most = Duration.ofMillis(2_400L * LinuxHost.SLOWNESS);
+      Workload slow = read.limits(Limits.NONE.ioMax(max));
+      assertThat(quickest(slow, most)).as(max.toString()).isLessThan(most);
     }
+  }
+
+  /** The least time that it takes: other load on the disk only adds to it. */
+  private Duration quickest(Workload read, Duration enough) throws Exception {
+    Duration quickest = Duration.ofDays(1);
+    for (int i = 0; i < 5 && quickest.compareTo(enough) >= 0; i++) {
+      JobResult result = governor.run(read);
+      assertThat(result.exitStatus()).contains(new Exited(0));
+      if (!read.limits().isEmpty()) {
+        assertReadWithinLimits(result);
+      }
+      Duration time = result.processingTime();
+      quickest = time.compareTo(quickest) < 0 ? time : quickest;
+    }
+    return quickest;
+  }
+
+  private static void assertReadWithinLimits(JobResult result) {
+    assertThat(result.receipt().limits())
+        .singleElement()
+        .satisfies(each -> assertThat(each.status().inForce()).as(each.toString()).isTrue());
+    assertThat(result.verdict()).isEqualTo(Verdict.COMPLETED_WITHIN_LIMITS);
+    assertThat(result.processingTime()).isGreaterThanOrEqualTo(Duration.ofMillis(1_800));
+    assertThat(result.usage().get(Counter.IO_READ_BYTES).orElseThrow()).isBetween(8 * MIB, 9 * MIB);
   }
 
   /** The disk that the test's directory lies on, by what sysfs tells. */
