@@ -29,7 +29,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What signals, and signals ignored, do to a workload and to the library; in JVMs of their own. */
 @Tag("kernel")
 class JvmSignalsKernelTest {
-  private static final Duration PATIENCE = LinuxHost.patience(20);
+  private static final Duration PATIENCE = LinuxHost.patience(30);
   private static final String NAME = "ffrtmp-signals-" + ProcessHandle.current().pid();
 
   @TempDir Path dir;

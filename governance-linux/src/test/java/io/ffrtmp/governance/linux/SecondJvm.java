@@ -26,7 +26,7 @@ import java.util.stream.Stream;
  * output; what else it prints is kept to explain a failure. Closing kills it, and only it.
  */
 final class SecondJvm implements AutoCloseable {
-  private static final Duration PATIENCE = LinuxHost.patience(30);
+  private static final Duration PATIENCE = LinuxHost.patience(60);
   private static final String MARK = "@ ";
   private static final String END = "the end of its output";
 
