@@ -68,7 +68,6 @@ class GovernorKernelTest extends RunContract {
     Recorder recorder = new Recorder();
     governor = open(LinuxGovernor.builder().listener(recorder));
     StartedJob job = startReady(held("ready").jobId("taken"), "ready");
-    List<Long> members = tree.members("memory", "taken");
 
     assertThatThrownBy(
             () -> governor.start(sh(": > ran").jobId("taken").stdout(Stdio.truncate(log))))
@@ -76,7 +75,7 @@ class GovernorKernelTest extends RunContract {
         .hasMessageContaining("taken");
     assertThat(log).hasContent("precious");
     assertThat(dir.resolve("ran")).doesNotExist();
-    assertThat(tree.members("memory", "taken")).contains(members.get(0));
+    assertThat(tree.members("memory", "taken")).contains(job.pid());
     assertThat(JobTree.alive(job.pid())).isTrue();
     assertThat(governor.jobs()).hasSize(1);
     assertThat(recorder.events).containsExactly("started taken");
@@ -162,7 +161,7 @@ class GovernorKernelTest extends RunContract {
         List<StartedJob> won = new ArrayList<>();
         for (Future<StartedJob> start : starts) {
           try {
-            won.add(start.get(20, TimeUnit.SECONDS));
+            won.add(start.get(PATIENCE.toSeconds(), TimeUnit.SECONDS));
           } catch (ExecutionException e) {
             assertThat(e).hasCauseInstanceOf(JobIdInUseException.class);
           }
@@ -250,7 +249,7 @@ class GovernorKernelTest extends RunContract {
     assertThat(recorder.events).containsExactly("started heard");
     var told = job.onExit().thenRun(() -> dir.resolve("future").toFile().mkdir());
     job.signal(Signal.TERM);
-    told.get(10, TimeUnit.SECONDS);
+    told.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
     assertThat(recorder.events).containsExactly("started heard", "finished heard");
     assertThat(doneAtFinish).containsExactly(false);
 
@@ -302,7 +301,7 @@ class GovernorKernelTest extends RunContract {
           public void finished(JobResult result) {
             if (result.jobId().startsWith("blocked")) {
               try {
-                release.await(20, TimeUnit.SECONDS);
+                release.await(2 * PATIENCE.toSeconds(), TimeUnit.SECONDS);
               } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
               }
@@ -312,7 +311,7 @@ class GovernorKernelTest extends RunContract {
     governor = open(LinuxGovernor.builder().listener(blocking));
     StartedJob blocked = governor.start(sh("exit 1").jobId("blocked"));
     soon().until(() -> JobTree.state(blocked.pid()).isEmpty());
-    JobResult free = governor.start(sh("exit 2")).await(Duration.ofSeconds(5)).orElseThrow();
+    JobResult free = governor.start(sh("exit 2")).await(PATIENCE).orElseThrow();
     assertThat(free.exitStatus()).contains(new Exited(2));
     assertThat(blocked.onExit()).isNotDone();
     assertThat(blocked.await(Duration.ofSeconds(2))).isEmpty();
@@ -325,9 +324,8 @@ class GovernorKernelTest extends RunContract {
     going.signal(Signal.TERM);
     soon().until(() -> !JobTree.alive(going.pid()));
     release.countDown();
-    assertThat(going.await(Duration.ofSeconds(5))).isPresent();
-    assertThat(blocked.await(Duration.ofSeconds(5)).orElseThrow().exitStatus())
-        .contains(new Exited(1));
+    assertThat(going.await(PATIENCE)).isPresent();
+    assertThat(blocked.await(PATIENCE).orElseThrow().exitStatus()).contains(new Exited(1));
   }
 
   @Test
@@ -342,13 +340,19 @@ class GovernorKernelTest extends RunContract {
       System.setErr(stderr);
     }
     List<String> lines =
-        captured.toString(StandardCharsets.UTF_8).lines().filter(l -> l.contains("JOB ")).toList();
+        captured
+            .toString(StandardCharsets.UTF_8)
+            .lines()
+            .filter(l -> l.contains("JOB logged "))
+            .toList();
     assertThat(lines).hasSize(1);
     assertThat(lines.get(0))
         .contains("INFO io.ffrtmp.governance.jobs")
         .endsWith(
             "JOB logged | intent=testing | sla=COMPLIANT | reason=completed_within_limits"
-                + " | runtime=0s | exit=0 | pid="
+                + " | runtime="
+                + result.processingTime().toSeconds()
+                + "s | exit=0 | pid="
                 + result.pid().orElseThrow());
   }
 }

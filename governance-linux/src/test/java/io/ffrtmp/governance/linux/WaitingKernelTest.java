@@ -49,7 +49,7 @@ class WaitingKernelTest extends RunContract {
       soon().until(() -> !governor.jobs().isEmpty());
       run.cancel(true);
       one.shutdown();
-      assertThat(one.awaitTermination(5, TimeUnit.SECONDS)).isTrue();
+      assertThat(one.awaitTermination(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
       Job job = governor.jobs().get(0);
       assertThat(job.id()).isEqualTo("running");
       assertStaysWatched((StartedJob) job);
@@ -103,7 +103,7 @@ class WaitingKernelTest extends RunContract {
     assertThat(left).isNotDone();
     assertThat(job.await(Duration.ZERO)).isEmpty();
     assertStaysWatched(job);
-    assertThat(left.get(5, TimeUnit.SECONDS)).isSameAs(job.await());
+    assertThat(left.get(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isSameAs(job.await());
     assertThat(completed.join()).isNull();
   }
 
@@ -118,7 +118,7 @@ class WaitingKernelTest extends RunContract {
     }
     jobs.forEach(job -> job.signal(Signal.TERM));
     for (CompletableFuture<JobResult> each : second) {
-      assertThat(each.get(30, TimeUnit.SECONDS).workloadEnded()).isTrue();
+      assertThat(each.get(PATIENCE.toSeconds(), TimeUnit.SECONDS).workloadEnded()).isTrue();
     }
   }
 
@@ -141,7 +141,8 @@ class WaitingKernelTest extends RunContract {
     }
     jobs.forEach(job -> job.signal(Signal.TERM));
     for (CompletableFuture<String> thread : threads) {
-      assertThat(thread.get(10, TimeUnit.SECONDS)).startsWith("governance-consumer-");
+      assertThat(thread.get(PATIENCE.toSeconds(), TimeUnit.SECONDS))
+          .startsWith("governance-consumer-");
     }
   }
 
@@ -155,7 +156,7 @@ class WaitingKernelTest extends RunContract {
             .thenApply(
                 result -> {
                   try {
-                    return release.await(20, TimeUnit.SECONDS);
+                    return release.await(2 * PATIENCE.toSeconds(), TimeUnit.SECONDS);
                   } catch (InterruptedException e) {
                     return false;
                   }
@@ -163,11 +164,11 @@ class WaitingKernelTest extends RunContract {
     first.signal(Signal.TERM);
     first.await();
     for (int i = 0; i < 10; i++) {
-      assertThat(governor.start(sh("exit 1")).await(Duration.ofSeconds(5))).isPresent();
+      assertThat(governor.start(sh("exit 1")).await(PATIENCE)).isPresent();
     }
     assertThat(blocked).isNotDone();
     release.countDown();
-    assertThat(blocked.get(5, TimeUnit.SECONDS)).isTrue();
+    assertThat(blocked.get(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
   }
 
   @Test
