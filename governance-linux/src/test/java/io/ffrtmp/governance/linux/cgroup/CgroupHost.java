@@ -1,5 +1,6 @@
 package io.ffrtmp.governance.linux.cgroup;
 
+import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.ffrtmp.governance.Capability.State;
@@ -118,9 +119,7 @@ final class CgroupHost {
       for (String each : CgroupFiles.kernel().subdirectories(directory)) {
         removeTree(each);
       }
-      for (int i = 0; i < 100 && !rmdir(directory); i++) {
-        Thread.onSpinWait();
-      }
+      await().until(() -> rmdir(directory)); // what was just killed may take a moment to leave
     }
   }
 
@@ -128,8 +127,7 @@ final class CgroupHost {
     try {
       Libc.rmdir(directory);
       return true;
-    } catch (ErrnoException busy) { // a process that was just killed may take a moment to leave
-      Thread.yield();
+    } catch (ErrnoException busy) {
       return false;
     }
   }
