@@ -22,6 +22,9 @@ import org.slf4j.LoggerFactory;
 final class Linger {
   private static final Logger LOG = LoggerFactory.getLogger(Linger.class);
 
+  /** How often processes may end between the look that finds them and the one that watches. */
+  private static final int ATTEMPTS = 3;
+
   private final Watcher watcher;
   private final Queue<JobGroup> leftovers = new ConcurrentLinkedQueue<>();
 
@@ -36,17 +39,23 @@ final class Linger {
 
   /** Removes a group that nobody owns any more, now or once it is empty. */
   void removeWhenEmpty(JobGroup group) {
+    boolean cared = false;
+    for (int i = 0; i < ATTEMPTS && !cared; i++) {
+      cared = group.discard() || watch(group);
+    }
+    if (!cared) {
+      leftovers.add(group);
+    }
+  }
+
+  /** False also if it emptied since it was found populated. */
+  private boolean watch(JobGroup group) {
     try {
-      if (group.discard()) {
-        return;
-      }
       OptionalInt events = group.openEvents();
-      if (!(events.isPresent() ? watchEvents(group, events.getAsInt()) : watchMembers(group))) {
-        leftovers.add(group);
-      }
+      return events.isPresent() ? watchEvents(group, events.getAsInt()) : watchMembers(group);
     } catch (ErrnoException e) {
       LOG.debug("{} can't be watched", group, e);
-      leftovers.add(group);
+      return false;
     }
   }
 

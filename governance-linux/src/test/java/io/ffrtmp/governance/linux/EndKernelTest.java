@@ -5,10 +5,14 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.ffrtmp.governance.ExitStatus.Exited;
 import io.ffrtmp.governance.ExitStatus.Signalled;
+import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.JobResult;
 import io.ffrtmp.governance.Signal;
 import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.Verdict;
+import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Pidfd;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,6 +21,8 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -114,6 +120,45 @@ class EndKernelTest extends RunContract {
     assertThat(second).hasSize(1).doesNotContainAnyElementsOf(first);
     ProcessHandle.of(second.get(0)).orElseThrow().destroyForcibly();
     assertNoGroupSoon("fork");
+  }
+
+  /** Whoever looks at the group's files after the leader's end may find the survivor gone. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8})
+  void survivor_thatEndsJustAfterALook_leavesNoGroup(int look) throws Exception {
+    AtomicInteger looks = new AtomicInteger();
+    List<Long> survivor = new CopyOnWriteArrayList<>();
+    CgroupFiles files =
+        new CgroupFiles() {
+          @Override
+          public String read(String path) throws ErrnoException {
+            String text = CgroupFiles.super.read(path);
+            boolean ours = path.matches(".*/survived/cgroup\\.(procs|events)");
+            if (ours && !survivor.isEmpty() && looks.incrementAndGet() == look) {
+              endAndReap(survivor.get(0));
+            }
+            return text;
+          }
+        };
+    Governor watched = open(LinuxGovernor.builder().files(files));
+    StartedJob job =
+        watched.start(
+            sh("sleep 600 & echo $! > pid; until [ -e go ]; do sleep 0.02; done")
+                .jobId("survived"));
+    soon().until(() -> LinuxHost.read(dir.resolve("pid")).orElse("").endsWith("\n"));
+    survivor.add(Long.parseLong(Files.readString(dir.resolve("pid")).strip()));
+    Files.createFile(dir.resolve("go"));
+    job.await();
+    if (JobTree.alive(survivor.get(0))) { // there were fewer looks
+      endAndReap(survivor.get(0));
+    }
+    assertNoGroupSoon("survived");
+  }
+
+  /** It comes to this JVM once its parent has ended. */
+  private static void endAndReap(long pid) throws ErrnoException {
+    ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly);
+    Pidfd.reap((int) pid);
   }
 
   @Test
