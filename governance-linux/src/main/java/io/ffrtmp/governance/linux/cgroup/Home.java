@@ -198,7 +198,7 @@ public final class Home {
             job(made, missing).remove();
             throw new IdInUseException(id, group.directory(), "processes live in it");
           }
-          make(group.directory());
+          makeBelow(home, group);
         }
         made.add(group);
       } catch (ErrnoException e) {

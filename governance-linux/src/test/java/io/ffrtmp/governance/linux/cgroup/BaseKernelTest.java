@@ -77,6 +77,27 @@ class BaseKernelTest {
   }
 
   @Test
+  void create_homeRemovedWhileALeftoverGoes_isMadeAgain() throws Exception {
+    assumeFalse(host.unified(), "v2 has one hierarchy");
+    host.create("first").remove();
+    Path beside = Files.createDirectory(host.homes().get(1).resolve("job"));
+    CgroupFiles files =
+        new CgroupFiles() {
+          @Override
+          public void rmdir(String path) throws ErrnoException {
+            CgroupFiles.super.rmdir(path);
+            if (path.equals(beside.toString())) { // another governor closes just then
+              CgroupFiles.super.rmdir(beside.getParent().toString());
+            }
+          }
+        };
+    JobGroup group = host.base(files).create("job", CgroupHost.mark("job"));
+
+    assertThat(host.homes()).allMatch(home -> Files.isDirectory(home.resolve("job")));
+    assertThat(group.remove()).isTrue();
+  }
+
+  @Test
   void clean_emptyGroupsOfNobody_goInEveryHierarchy() throws Exception {
     host.base.create("dead", CgroupHost.deadMark("dead"));
     host.base.create("disowned", CgroupHost.mark("disowned").disowned());
