@@ -1,7 +1,6 @@
 package io.ffrtmp.governance.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.ffrtmp.governance.ExitStatus;
@@ -62,6 +61,7 @@ class RecoverKernelTest {
   void end() throws IOException {
     if (LinuxHost.root()) {
       tree.remove(name);
+      RunContract.awaitWatchers(0); // the next test counts descriptors
     }
   }
 
@@ -116,14 +116,15 @@ class RecoverKernelTest {
               new ExitStatus.Signalled(Signal.KILL, false),
               new ExitStatus.Unknown(ExitStatus.Cause.KERNEL_TOO_OLD));
     }
-    await().until(() -> tree.existing("one").isEmpty());
+    RunContract.soon().until(() -> tree.existing("one").isEmpty());
   }
 
   @Test
   void endedWhileNobodyWatched_hasAResult_once() throws Exception {
-    startAndDie("0.5", "short");
+    startAndDie("600", "short");
     long pid = started.get(0);
-    await().until(() -> !JobTree.alive(pid));
+    ProcessHandle.of(pid).orElseThrow().destroyForcibly();
+    RunContract.soon().until(() -> !JobTree.alive(pid));
     try (Governor governor = open()) { // which cleans up
       List<JobResult> ended = governor.recover().ended();
       assertThat(ended).hasSize(1);
