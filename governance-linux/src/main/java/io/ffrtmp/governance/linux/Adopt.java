@@ -230,7 +230,7 @@ final class Adopt {
       if (SHORTAGES.contains(e.errno())) {
         throw e;
       }
-      LOG.warn("job {} is only observed", id, e);
+      LOG.warn("job {} is only observed: {}", id, e.getMessage());
       return home.none(e);
     }
   }
@@ -241,7 +241,7 @@ final class Adopt {
     if (e.errno() == Errno.ESRCH || SHORTAGES.contains(e.errno())) {
       throw e.errno() == Errno.ESRCH ? ended(pid) : refused(pid, e);
     }
-    LOG.warn("process {} is only observed", pid, e);
+    LOG.warn("process {} is only observed: {}", pid, e.getMessage());
     putBack(group, mark);
     return home.none(e);
   }
