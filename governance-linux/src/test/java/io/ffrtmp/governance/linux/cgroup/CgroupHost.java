@@ -106,7 +106,6 @@ final class CgroupHost {
 
   void close() throws Exception {
     for (Process each : processes) {
-      each.descendants().forEach(ProcessHandle::destroyForcibly);
       end(each);
     }
     for (Path home : homes()) {
@@ -119,8 +118,16 @@ final class CgroupHost {
       for (String each : CgroupFiles.kernel().subdirectories(directory)) {
         removeTree(each);
       }
-      await().until(() -> rmdir(directory)); // what was just killed may take a moment to leave
+      // A shell may have forked right before it was ended: only its group knows who is left.
+      await().until(() -> endMembers(directory) && rmdir(directory));
     }
+  }
+
+  private static boolean endMembers(String directory) throws IOException {
+    for (String pid : Files.readAllLines(Path.of(directory, "cgroup.procs"))) {
+      ProcessHandle.of(Long.parseLong(pid)).ifPresent(ProcessHandle::destroyForcibly);
+    }
+    return true;
   }
 
   private static boolean rmdir(String directory) {
