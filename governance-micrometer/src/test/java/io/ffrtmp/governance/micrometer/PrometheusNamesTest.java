@@ -128,6 +128,7 @@ class PrometheusNamesTest {
     SimpleMeterRegistry registry = new SimpleMeterRegistry();
     new GovernanceMetrics().bindTo(registry);
     assertThat(registry.getMeters())
+        .filteredOn(meter -> !meter.getId().getName().endsWith(".histogram")) // buckets
         .isNotEmpty()
         .allSatisfy(meter -> assertThat(meter.getId().getDescription()).isNotBlank());
     assertThat(registry.getMeters())
