@@ -66,8 +66,7 @@ final class Adopt {
     Pidfd pidfd = open(pid);
     boolean adopted = false;
     try {
-      check(pid, pidfd);
-      Adopted all = attach(asked, id, pid, pidfd);
+      Adopted all = attach(asked, id, check(pid, pidfd), pidfd);
       adopted = true;
       return all;
     } catch (ErrnoException e) {
@@ -118,12 +117,10 @@ final class Adopt {
   }
 
   /** What it is, by its pidfd and then its number, which is its own as long as it has not ended. */
-  private static void check(int pid, Pidfd pidfd) throws ErrnoException {
-    int depth =
-        ProcStatus.read((int) ProcessHandle.current().pid()).map(ProcStatus::depth).orElse(1);
+  private static ProcStat check(int pid, Pidfd pidfd) throws ErrnoException {
     ProcStat stat = ProcStat.read(pid).orElseThrow(() -> ended(pid));
     ProcStatus status = ProcStatus.read(pid).orElseThrow(() -> ended(pid));
-    if (ProcessTree.isAncestorOfOurs(pid)) {
+    if (ProcessTree.isAncestorOfOurs(pid, stat.startTime())) {
       throw new AttachRefusedException(
           Reason.OURSELVES, "process " + pid + " is this JVM, or one that it descends from");
     } else if (stat.kernelThread()) {
@@ -131,22 +128,27 @@ final class Adopt {
           Reason.KERNEL_THREAD, "process " + pid + " is the kernel's thread " + stat.comm());
     } else if (status.leader() != pid) {
       throw thread(pid);
-    } else if (status.depth() > depth) {
+    } else if (status.depth() > 1 && status.depth() > ownDepth()) {
       throw new AttachRefusedException(
           Reason.OTHER_NAMESPACE,
           "process " + pid + " lives in another pid namespace: attach from within that");
     } else if (pidfd.ended()) {
       throw ended(pid);
     }
+    return stat;
+  }
+
+  private static int ownDepth() {
+    return ProcStatus.read((int) ProcessHandle.current().pid()).map(ProcStatus::depth).orElse(1);
   }
 
   private static AttachRefusedException ended(int pid) {
     return new AttachRefusedException(Reason.ENDED, "process " + pid + " has ended");
   }
 
-  private Adopted attach(Attachment asked, String id, int pid, Pidfd pidfd)
+  private Adopted attach(Attachment asked, String id, ProcStat stat, Pidfd pidfd)
       throws ErrnoException, IdInUseException {
-    ProcStat stat = ProcStat.read(pid).orElseThrow(() -> ended(pid));
+    int pid = (int) asked.pid();
     Residence residence = Residence.of(files, hierarchies, pid);
     refuseIfGoverned(pid, residence);
     if (stat.threads() > 1 && residence.isSpread(pid)) {
@@ -248,7 +250,9 @@ final class Adopt {
 
   private static List<LimitOutcome> limits(Attachment asked, JobGroup group, int pid, Move move) {
     List<LimitOutcome> outcomes = new ArrayList<>(group.apply(asked.limits()));
-    outcomes.replaceAll(each -> Start.deniedUnlessHeld(each, group, pid, move.refusal()));
+    if (move.refusal().isPresent()) { // else the proof was that every hierarchy holds it
+      outcomes.replaceAll(each -> Start.deniedUnlessHeld(each, group, pid, move.refusal()));
+    }
     return outcomes;
   }
 
