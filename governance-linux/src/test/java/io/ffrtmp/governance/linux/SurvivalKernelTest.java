@@ -48,7 +48,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 @Tag("kernel")
 class SurvivalKernelTest {
-  private static final int MOMENTS = LinuxHost.SLOWNESS > 1 ? 3 : 25;
+  private static final int MOMENTS = LinuxHost.SLOWNESS > 1 ? 2 : 25;
   private static final Set<Death> DEATHS = EnumSet.allOf(Death.class);
   private static final int AT_ONCE = 3;
 
