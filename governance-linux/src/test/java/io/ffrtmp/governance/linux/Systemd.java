@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -37,6 +38,11 @@ final class Systemd {
     assumeTrue(Files.exists(TOP.resolve("cgroup.controllers")), "needs cgroup v2 at " + TOP);
   }
 
+  /** Skips the test where there is no user {@code worker}, as the guests have. */
+  static void assumeUser() {
+    assumeTrue(Files.isDirectory(Path.of("/home/worker")), "needs a user 'worker'");
+  }
+
   /** The number of its release. */
   static int version() throws Exception {
     return Integer.parseInt(call("systemctl", "--version").split(" ")[1]);
@@ -44,13 +50,26 @@ final class Systemd {
 
   /** Runs a command to its end, which must be a good one, and gives what it printed. */
   static String call(String... command) throws Exception {
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    process.getOutputStream().close();
-    String printed =
-        new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
-    boolean ended = process.waitFor(RunContract.PATIENCE.toSeconds(), TimeUnit.SECONDS);
-    assertThat(ended ? process.exitValue() : -1).as("%s: %s", List.of(command), printed).isZero();
-    return printed;
+    Ended ended = Ended.of(command);
+    assertThat(ended.status).as("%s: %s", List.of(command), ended.printed).isZero();
+    return ended.printed;
+  }
+
+  /** Runs a command to its end, which must be a bad one. */
+  static void fail(String... command) throws Exception {
+    Ended ended = Ended.of(command);
+    assertThat(ended.status).as("%s: %s", List.of(command), ended.printed).isPositive();
+  }
+
+  private record Ended(int status, String printed) {
+    static Ended of(String... command) throws Exception {
+      Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+      process.getOutputStream().close();
+      byte[] printed = process.getInputStream().readAllBytes();
+      boolean ended = process.waitFor(RunContract.PATIENCE.toSeconds(), TimeUnit.SECONDS);
+      int status = ended ? process.exitValue() : -1;
+      return new Ended(status, new String(printed, StandardCharsets.UTF_8).strip());
+    }
   }
 
   /** A service with these lines in its {@code [Service]} section; {@link #load()} comes next. */
@@ -145,6 +164,20 @@ final class Systemd {
 
     private boolean exists() {
       return Files.exists(group()) || Files.exists(UNITS.resolve(name));
+    }
+
+    Unit start() throws Exception {
+      all("start", List.of(this));
+      return this;
+    }
+
+    void stop() throws Exception {
+      all("stop", List.of(this));
+    }
+
+    /** One more line of the service. */
+    void add(String line) throws IOException {
+      Files.writeString(UNITS.resolve(name), line + "\n", StandardOpenOption.APPEND);
     }
 
     void set(String... properties) throws Exception {

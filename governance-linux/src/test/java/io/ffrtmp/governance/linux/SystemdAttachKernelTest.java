@@ -13,7 +13,10 @@ import io.ffrtmp.governance.LimitOutcome.Detail;
 import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Receipt;
+import io.ffrtmp.governance.Signal;
+import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.Verdict;
+import io.ffrtmp.governance.Workload;
 import io.ffrtmp.governance.linux.Systemd.Unit;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -187,5 +190,113 @@ class SystemdAttachKernelTest {
     assertThat(Systemd.read(group, "cpu.weight")).isEqualTo("300");
     assertThat(Systemd.read(group, "memory.max")).isEqualTo("" + ASKED_BYTES);
     assertThat(Systemd.read(unit.group(), "cpu.max")).isEqualTo("150000 100000");
+  }
+
+  @Test
+  void unitWithOtherProcesses_isObservedOnly_andTheCureIsOne() throws Exception {
+    Unit unit =
+        systemd.service("inner", "ExecStart=/bin/sh -c '(" + SLEEP + " &); exec /bin/sleep 36001'");
+    Systemd.load();
+    unit.start();
+    RunContract.soon().until(() -> unit.members().size() == 2);
+    long pid = unit.mainPid();
+    RunContract.soon().until(() -> LinuxHost.commandLine((int) pid).contains("36001"));
+    Found before = Found.of(unit);
+    AttachedJob job = governor.attach(Attachment.of(pid).jobId("inner").limits(OURS));
+    String cure = "systemctl set-property --runtime " + unit.name;
+    for (LimitOutcome each : job.receipt().limits()) {
+      assertThat(each.status()).as(each.toString()).isEqualTo(Status.DENIED);
+      assertThat(each.cure().orElse("")).contains(cure);
+    }
+    assertThat(job.receipt().moved().orElseThrow().notMoved())
+        .singleElement()
+        .satisfies(it -> assertThat(it.pid()).isEqualTo(pid));
+    unit.set("CPUQuota=50%", "CPUWeight=300", "MemoryMax=1G");
+    assertThat(Systemd.read(unit.group(), "cpu.max")).isEqualTo("50000 100000");
+    assertThat(Systemd.read(unit.group(), "memory.max")).isEqualTo("" + ASKED_BYTES);
+    assertThat(job.detach().verdict()).isEqualTo(Verdict.LIMITS_NOT_ENFORCED);
+    assertThat(Found.of(unit)).isEqualTo(before);
+  }
+
+  @Test
+  void loginSession_isGovernedAsAWhole_andStaysOpen() throws Exception {
+    Systemd.assumeUser();
+    Process login = new ProcessBuilder("su", "-l", "worker", "-c", "exec " + SLEEP).start();
+    processes.add(login);
+    RunContract.soon().until(() -> login.children().findAny().isPresent());
+    long shell = login.children().findAny().orElseThrow().pid();
+    RunContract.soon().until(() -> LinuxHost.commandLine((int) shell).contains("36000"));
+    Unit session = systemd.of(shell);
+    assertThat(session.name).startsWith("session-");
+    Found before = Found.of(session);
+
+    AttachedJob alone = governor.attach(Attachment.of(shell).jobId(session.name).limits(OURS));
+    assertThat(alone.receipt().limits()).allMatch(each -> each.status() == Status.DENIED);
+    alone.detach();
+    assertThat(Found.of(session)).isEqualTo(before);
+
+    AttachedJob job = governor.attach(Attachment.of(login).jobId(session.name).limits(OURS));
+    assertThat(job.receipt().limits()).allMatch(each -> each.status() == Status.APPLIED);
+    Systemd.load();
+    assertThat(session.members()).containsExactlyInAnyOrder(login.pid(), shell);
+    Path group = session.group().resolve("ffrtmp").resolve(session.name);
+    assertThat(Systemd.TOP + Systemd.cgroup(shell)).isEqualTo(group.toString());
+    assertThat(Systemd.read(group, "cpu.max")).isEqualTo("50000 100000");
+    assertThat(Found.of(session).told()).isEqualTo(before.told());
+    job.release();
+    assertThat(Found.of(session)).isEqualTo(before);
+
+    AttachedJob last = governor.attach(Attachment.of(login).jobId(session.name).limits(OURS));
+    Systemd.all("stop", List.of(session));
+    assertThat(last.await().workloadEnded()).isTrue();
+    RunContract.soon().until(() -> !Files.exists(session.group()));
+  }
+
+  @Test
+  void process_movedBySystemd_isFoundAtTheEnd() throws Exception {
+    Workload sleeper = Workload.of("/bin/sleep", "36000").limits(OURS);
+    StartedJob started = governor.start(sleeper.jobId("started"));
+    Unit unit = service("simple", LASTS);
+    Systemd.load();
+    AttachedJob attached =
+        governor.attach(Attachment.of(sleeper(unit.start())).jobId("attached").limits(OURS));
+    moveToScope("away-started", started.pid());
+    moveToScope("away-attached", attached.pid());
+    started.signal(Signal.KILL);
+    assertMoved(started.await());
+    assertMoved(attached.detach());
+  }
+
+  /** As {@code systemd-run --scope} does, which is for processes yet to be. */
+  private void moveToScope(String name, long pid) throws Exception {
+    Unit scope = systemd.scope(name);
+    String manager = "org.freedesktop.systemd1.Manager";
+    Systemd.call(
+        ("busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1 "
+                + (manager + " StartTransientUnit ssa(sv)a(sa(sv)) ")
+                + (scope.name + " fail 1 PIDs au 1 " + pid + " 0"))
+            .split(" ", -1));
+    RunContract.soon().until(() -> Systemd.cgroup(pid).endsWith(scope.name));
+  }
+
+  private static void assertMoved(JobResult result) {
+    assertThat(result.evidence().movedByOthers()).isTrue();
+    assertThat(result.verdict()).isEqualTo(Verdict.LIMITS_LOST);
+  }
+
+  @Test
+  void limit_rewrittenBySomebodyElse_isFoundAtTheEnd() throws Exception {
+    Unit unit = service("simple", LASTS);
+    Systemd.load();
+    long pid = sleeper(unit.start());
+    AttachedJob job = governor.attach(Attachment.of(pid).jobId(unit.name).limits(OURS));
+    assertInForce(unit, pid);
+    Path group = unit.group().resolve("ffrtmp").resolve(unit.name);
+    Files.writeString(group.resolve("memory.max"), "max");
+    JobResult result = job.release();
+    LimitOutcome memory = RunContract.outcome(result.receipt(), Limit.MEMORY_MAX);
+    assertThat(memory.status()).as(memory.toString()).isEqualTo(Status.LOST);
+    assertThat(memory.readBack()).contains("max");
+    assertThat(result.verdict()).isEqualTo(Verdict.LIMITS_LOST);
   }
 }
