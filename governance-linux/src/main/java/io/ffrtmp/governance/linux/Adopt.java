@@ -66,8 +66,7 @@ final class Adopt {
     Pidfd pidfd = open(pid);
     boolean adopted = false;
     try {
-      check(pid, pidfd);
-      Adopted all = attach(asked, id, pid, pidfd);
+      Adopted all = attach(asked, id, check(pid, pidfd), pid, pidfd);
       adopted = true;
       return all;
     } catch (ErrnoException e) {
@@ -118,10 +117,11 @@ final class Adopt {
   }
 
   /** What it is, by its pidfd and then its number, which is its own as long as it has not ended. */
-  private static void check(int pid, Pidfd pidfd) throws ErrnoException {
+  private ProcStat check(int pid, Pidfd pidfd) throws ErrnoException {
     int depth =
         ProcStatus.read((int) ProcessHandle.current().pid()).map(ProcStatus::depth).orElse(1);
-    ProcStat stat = ProcStat.read(pid).orElseThrow(() -> ended(pid));
+    String text = files.read("/proc/" + pid + "/stat"); // throws EMFILE: then it has not ended
+    ProcStat stat = ProcStat.parse(text).orElseThrow(() -> ended(pid));
     ProcStatus status = ProcStatus.read(pid).orElseThrow(() -> ended(pid));
     if (ProcessTree.isAncestorOfOurs(pid)) {
       throw new AttachRefusedException(
@@ -138,15 +138,15 @@ final class Adopt {
     } else if (pidfd.ended()) {
       throw ended(pid);
     }
+    return stat;
   }
 
   private static AttachRefusedException ended(int pid) {
     return new AttachRefusedException(Reason.ENDED, "process " + pid + " has ended");
   }
 
-  private Adopted attach(Attachment asked, String id, int pid, Pidfd pidfd)
+  private Adopted attach(Attachment asked, String id, ProcStat stat, int pid, Pidfd pidfd)
       throws ErrnoException, IdInUseException {
-    ProcStat stat = ProcStat.read(pid).orElseThrow(() -> ended(pid));
     Residence residence = Residence.of(files, hierarchies, pid);
     refuseIfGoverned(pid, residence);
     if (stat.threads() > 1 && residence.isSpread(pid)) {
