@@ -48,7 +48,7 @@ class MonitoringIT {
   private static final Duration STEP = Duration.ofSeconds(1);
   private static final int SECONDS = Integer.getInteger("monitoring.seconds", 0);
 
-  @TempDir Path scratch;
+  @TempDir static Path scratch;
   private final TestGroups groups = new TestGroups("ffrtmp-monitoring-" + ProcessHandle.current().pid());
   private Process worker;
   private PrometheusServer prometheus;
