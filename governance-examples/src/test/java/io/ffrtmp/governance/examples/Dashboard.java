@@ -64,6 +64,10 @@ final class Dashboard {
       return json.at("/fieldConfig/defaults/unit").asText();
     }
 
+    boolean stacked() {
+      return json.at("/fieldConfig/defaults/custom/stacking/mode").asText().equals("normal");
+    }
+
     /** The colours that are fixed, by the name of the series. */
     Map<String, String> colours() {
       Map<String, String> all = new LinkedHashMap<>();

@@ -2,7 +2,6 @@ package io.ffrtmp.governance.examples;
 
 import static org.awaitility.Awaitility.await;
 
-import com.sun.net.httpserver.HttpServer;
 import io.ffrtmp.governance.AttachedJob;
 import io.ffrtmp.governance.Attachment;
 import io.ffrtmp.governance.CpuMax;
@@ -15,14 +14,9 @@ import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.Verdict;
 import io.ffrtmp.governance.Workload;
 import io.ffrtmp.governance.linux.LinuxGovernor;
-import io.ffrtmp.governance.micrometer.GovernanceMetrics;
-import io.micrometer.prometheusmetrics.PrometheusConfig;
-import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -53,13 +47,17 @@ final class MonitoredWorker {
   private final List<Process> targets = new ArrayList<>();
   private int number;
 
-  private MonitoredWorker(Path scratch, TestGroups groups, GovernanceMetrics metrics) {
+  private MonitoredWorker(Path scratch, TestGroups groups, MetricsServer server) {
     this.scratch = scratch;
     this.groups = groups;
-    this.governor =
-        LinuxGovernor.builder().base(groups.path("roomy")).listener(metrics).open();
-    this.cramped =
-        LinuxGovernor.builder().base(groups.path("cramped")).listener(metrics).open();
+    this.governor = open(groups.path("roomy"), server);
+    this.cramped = open(groups.path("cramped"), server);
+  }
+
+  private static Governor open(String base, MetricsServer server) {
+    LinuxGovernor.Builder builder = LinuxGovernor.builder().base(base);
+    server.listeners().forEach(builder::listener);
+    return builder.open();
   }
 
   /**
@@ -67,13 +65,10 @@ final class MonitoredWorker {
    * each kind; {@code for SECONDS} runs a mixture of them for so long.
    */
   public static void main(String[] arguments) throws Exception {
-    GovernanceMetrics metrics = new GovernanceMetrics();
-    PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
-    metrics.bindTo(registry);
-    HttpServer server = serve(registry);
+    MetricsServer server = MetricsServer.open("127.0.0.1", 0);
     MonitoredWorker worker =
-        new MonitoredWorker(Path.of(arguments[0]), new TestGroups(arguments[1]), metrics);
-    System.out.println("port " + server.getAddress().getPort());
+        new MonitoredWorker(Path.of(arguments[0]), new TestGroups(arguments[1]), server);
+    System.out.println("port " + server.uri().getPort());
     BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     try {
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
@@ -86,24 +81,8 @@ final class MonitoredWorker {
       }
     } finally {
       worker.end();
-      server.stop(0);
+      server.close();
     }
-  }
-
-  private static HttpServer serve(PrometheusMeterRegistry registry) throws IOException {
-    HttpServer server =
-        HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-    server.createContext(
-        "/metrics",
-        exchange -> {
-          byte[] body = registry.scrape().getBytes(StandardCharsets.UTF_8);
-          exchange.getResponseHeaders().set("Content-Type", "text/plain; version=0.0.4");
-          exchange.sendResponseHeaders(200, body.length);
-          exchange.getResponseBody().write(body);
-          exchange.close();
-        });
-    server.start();
-    return server;
   }
 
   private void all() throws Exception {
@@ -146,9 +125,10 @@ final class MonitoredWorker {
         case 9, 10, 11 -> exits3();
         case 12, 13, 14, 15, 16 -> isThrottled();
         default ->
-            governor.start(
-                job("sleep", "" + Math.exp(random.nextGaussian() + 1))
-                    .limits(Limits.NONE.memoryMaxBytes(64 << 20)));
+            running.add(
+                governor.start(
+                    job("sleep", "" + Math.exp(random.nextGaussian() + 1))
+                        .limits(Limits.NONE.memoryMaxBytes(64 << 20))));
       }
       Thread.sleep(random.nextInt(600)); // paces what the picture shows; nothing waits for it
     }

@@ -52,7 +52,7 @@ final class PrometheusServer implements AutoCloseable {
   }
 
   /**
-   * Starts it with the rules, to scrape this port each second.
+   * Starts it with the rules, to scrape this port every two seconds.
    *
    * @param directory an empty one, for its files
    */
@@ -61,7 +61,7 @@ final class PrometheusServer implements AutoCloseable {
     Files.writeString(
         config,
         """
-        global: {scrape_interval: 1s, evaluation_interval: 1s}
+        global: {scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 2s}
         rule_files: ["%s"]
         scrape_configs:
           - job_name: ffrtmp
@@ -101,7 +101,7 @@ final class PrometheusServer implements AutoCloseable {
     return series(get("query", Map.of("query", expression)), "value");
   }
 
-  /** The only value of an expression now. */
+  /** The only value of an expression now; a scrape that failed leaves none until the next. */
   double number(String expression) throws IOException, InterruptedException {
     List<Series> answer = query(expression);
     assertThat(answer).as(expression).hasSize(1);
