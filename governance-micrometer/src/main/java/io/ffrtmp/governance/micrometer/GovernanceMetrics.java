@@ -106,7 +106,7 @@ public final class GovernanceMetrics implements MeterBinder, JobListener {
 
   /** A series for each combination of tags; a timer is added to in microseconds. */
   private void sum(Type type, String name, String description, Tag[]... by) {
-    Stream<Tags> all = Stream.of(Tags.empty());
+    Stream<Tags> all = Stream.of(common);
     for (Tag[] each : by) {
       all = all.flatMap(tags -> Stream.of(each).map(tag -> tags.and(tag)));
     }
@@ -115,23 +115,21 @@ public final class GovernanceMetrics implements MeterBinder, JobListener {
 
   /** A registry holds a counter's object weakly; the function that it holds holds the sum too. */
   private void register(Type type, String name, String description, Tags tags) {
-    LongAdder sum = new LongAdder();
-    sums.put(name + tags, sum);
-    Tags all = common.and(tags);
+    LongAdder sum = sums.computeIfAbsent(name + tags, key -> new LongAdder());
     if (type == Type.GAUGE) {
-      Gauge.builder(names.of(name), sum::sum).description(description).tags(all).register(meters);
+      Gauge.builder(names.of(name), sum::sum).description(description).tags(tags).register(meters);
     } else {
       double unit = type == Type.TIMER ? 1e6 : 1;
       FunctionCounter.builder(names.of(name), sum, same -> sum.sum() / unit)
           .description(description)
           .baseUnit(type == Type.TIMER ? "seconds" : null)
-          .tags(all)
+          .tags(tags)
           .register(meters);
     }
   }
 
   private void add(long amount, String name, String... tags) {
-    Objects.requireNonNull(sums.get(name + Tags.of(tags)), name).add(amount);
+    Objects.requireNonNull(sums.get(name + common.and(tags)), name).add(amount);
   }
 
   private Timer duration(Tag mode) {
@@ -158,9 +156,8 @@ public final class GovernanceMetrics implements MeterBinder, JobListener {
 
   @Override
   public void started(JobStart start) {
-    String mode = start.mode().wireName();
-    add(1, JOBS_STARTED, "mode", mode);
-    add(1, ACTIVE_JOBS, "mode", mode);
+    add(1, JOBS_STARTED, "mode", start.mode().wireName());
+    add(1, ACTIVE_JOBS, "mode", start.mode().wireName());
     if (start.mode() == Mode.ATTACH) {
       add(1, JOBS_ATTACHED);
     }
