@@ -61,15 +61,16 @@ final class MonitoredWorker {
   }
 
   /**
-   * Arguments: a directory for files, and the name of the groups. Lines: {@code all} runs one job of
-   * each kind; {@code for SECONDS} runs a mixture of them for so long.
+   * Arguments: a directory for files, and the name of the groups. Lines: {@code all} runs one job
+   * of each kind; {@code for SECONDS} runs a mixture of them for so long.
    */
   public static void main(String[] arguments) throws Exception {
     MetricsServer server = MetricsServer.open("127.0.0.1", 0);
     MonitoredWorker worker =
         new MonitoredWorker(Path.of(arguments[0]), new TestGroups(arguments[1]), server);
     System.out.println("port " + server.uri().getPort());
-    BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    BufferedReader lines =
+        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     try {
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
         if (line.equals("all")) {
@@ -241,8 +242,7 @@ final class MonitoredWorker {
 
   /** A process that nobody governs yet, in groups of its own. */
   private Process target(String script, Object... arguments) throws IOException {
-    List<String> command =
-        new ArrayList<>(List.of("sh", "-c", "read ready; " + script, "sh"));
+    List<String> command = new ArrayList<>(List.of("sh", "-c", "read ready; " + script, "sh"));
     for (Object each : arguments) {
       command.add(each.toString());
     }

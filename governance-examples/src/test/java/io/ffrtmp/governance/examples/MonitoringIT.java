@@ -56,7 +56,8 @@ class MonitoringIT {
   private static final int SECONDS = Integer.getInteger("monitoring.seconds", 0);
 
   @TempDir static Path scratch;
-  private final TestGroups groups = new TestGroups("ffrtmp-monitoring-" + ProcessHandle.current().pid());
+  private final TestGroups groups =
+      new TestGroups("ffrtmp-monitoring-" + ProcessHandle.current().pid());
   private Process worker;
   private PrometheusServer prometheus;
   private int port;
@@ -72,7 +73,8 @@ class MonitoringIT {
     groups.limitMemory("cramped", 32 << 20);
     worker = worker();
     port = Integer.parseInt(told("port "));
-    prometheus = new PrometheusServer(Files.createDirectory(scratch.resolve("p")), AlertsIT.RULES, port);
+    prometheus =
+        new PrometheusServer(Files.createDirectory(scratch.resolve("p")), AlertsIT.RULES, port);
     scraped();
     tell("all");
     if (SECONDS > 0) {
@@ -204,7 +206,7 @@ class MonitoringIT {
     String rest =
         "sum(ffrtmp_wrapper_jobs_completed_total) + sum(ffrtmp_wrapper_jobs_failed_total)"
             + " + sum(ffrtmp_wrapper_active_jobs)";
-assertNumber(started + " - (" + rest + ")", 0);
+    assertNumber(started + " - (" + rest + ")", 0);
   }
 
   @Test
@@ -258,7 +260,8 @@ assertNumber(started + " - (" + rest + ")", 0);
   /** What {@code docs/dashboard.svg} was made with. */
   @Test
   void picture_showsEveryPanel() throws Exception {
-    Duration step = Duration.ofSeconds(Math.max(5, Duration.between(began, ended).toSeconds() / 60));
+    Duration step =
+        Duration.ofSeconds(Math.max(5, Duration.between(began, ended).toSeconds() / 60));
     DashboardPicture picture =
         new DashboardPicture(seconds(began), seconds(ended), step.toSeconds());
     for (Panel panel : Dashboard.panels()) {
@@ -329,12 +332,14 @@ assertNumber(started + " - (" + rest + ")", 0);
     "FfrtmpMetersMissing, inactive"
   })
   void alert_isInItsState(String name, String state) {
-    await().atMost(PATIENCE).untilAsserted(
-        () -> {
-          JsonNode rule = rule(name);
-          assertThat(rule.get("health").asText()).as(rule.toString()).isEqualTo("ok");
-          assertThat(rule.get("state").asText()).isEqualTo(state);
-        });
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(
+            () -> {
+              JsonNode rule = rule(name);
+              assertThat(rule.get("health").asText()).as(rule.toString()).isEqualTo("ok");
+              assertThat(rule.get("state").asText()).isEqualTo(state);
+            });
   }
 
   private JsonNode rule(String name) throws Exception {

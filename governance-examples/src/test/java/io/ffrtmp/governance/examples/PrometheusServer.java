@@ -146,7 +146,9 @@ final class PrometheusServer implements AutoCloseable {
     List<Series> all = new ArrayList<>();
     for (JsonNode each : data.get("result")) {
       Map<String, String> labels = new TreeMap<>();
-      each.get("metric").properties().forEach(it -> labels.put(it.getKey(), it.getValue().asText()));
+      each.get("metric")
+          .properties()
+          .forEach(it -> labels.put(it.getKey(), it.getValue().asText()));
       TreeMap<Double, Double> points = new TreeMap<>();
       JsonNode values = each.get(key);
       for (JsonNode point : values.get(0).isArray() ? values : List.of(values)) {

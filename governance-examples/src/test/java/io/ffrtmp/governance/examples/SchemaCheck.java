@@ -43,14 +43,22 @@ final class SchemaCheck {
           expect(value.asDouble() <= says.asDouble(), at, value + " is above " + says);
       case "required" -> says.forEach(key -> expect(value.has(key.asText()), at, "has no " + key));
       case "properties" ->
-          says.properties().forEach(
+          says.properties()
+              .forEach(
                   each -> {
                     if (value.has(each.getKey())) {
                       all(at + "." + each.getKey(), each.getValue(), value.get(each.getKey()));
                     }
                   });
       case "additionalProperties" ->
-          value.properties().forEach(each -> expect(schema.path("properties").has(each.getKey()), at, "has an unknown " + each.getKey()));
+          value
+              .properties()
+              .forEach(
+                  each ->
+                      expect(
+                          schema.path("properties").has(each.getKey()),
+                          at,
+                          "has an unknown " + each.getKey()));
       case "items" -> {
         for (int i = 0; i < value.size(); i++) {
           all(at + "[" + i + "]", says, value.get(i));

@@ -23,7 +23,9 @@ final class TestGroups {
   }
 
   private static List<Path> roots() {
-    return unified() ? List.of(MOUNTS) : TREES.stream().map(MOUNTS::resolve).filter(Files::isDirectory).toList();
+    return unified()
+        ? List.of(MOUNTS)
+        : TREES.stream().map(MOUNTS::resolve).filter(Files::isDirectory).toList();
   }
 
   private static boolean unified() {
