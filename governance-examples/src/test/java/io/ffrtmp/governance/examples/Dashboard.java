@@ -64,6 +64,14 @@ final class Dashboard {
       return json.at("/fieldConfig/defaults/unit").asText();
     }
 
+    int decimals() {
+      return json.at("/fieldConfig/defaults/decimals").asInt();
+    }
+
+    boolean bars() {
+      return json.at("/fieldConfig/defaults/custom/drawStyle").asText().equals("bars");
+    }
+
     boolean stacked() {
       return json.at("/fieldConfig/defaults/custom/stacking/mode").asText().equals("normal");
     }

@@ -20,7 +20,7 @@ final class DashboardPicture {
   private static final int LEFT = 46;
   private static final int TOP = 28;
   private static final int BOTTOM = 52;
-  private static final int LETTER = 6;
+  private static final int LETTER = 7;
 
   private static final List<String> PALETTE =
       List.of("#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9");
@@ -59,7 +59,7 @@ final class DashboardPicture {
       double value = shown.values().iterator().next().last();
       put(
           "<text x='%d' y='%d' font-size='28' text-anchor='middle'>%s</text>",
-          width / 2, height / 2 + 18, format(value, panel.unit()));
+          width / 2, height / 2 + 18, format(value, panel.unit(), panel.decimals()));
     } else {
       chart(panel, shown, width, height);
     }
@@ -88,16 +88,19 @@ final class DashboardPicture {
       put("<path d='M%d %dH%d' stroke='#e9e9e9'/>", LEFT, y, LEFT + inner);
       put(
           "<text x='%d' y='%d' text-anchor='end'>%s</text>",
-          LEFT - 4, y + 4, format(top * i / 2, panel.unit()));
+          LEFT - 4, y + 4, format(top * i / 2, panel.unit(), 1));
       put(
-          "<text x='%d' y='%d' text-anchor='middle'>%d s</text>",
-          LEFT + inner * i / 2, TOP + tall + 15, Math.round((to - from) * i / 2));
+          "<text x='%d' y='%d' text-anchor='%s'>%d s</text>",
+          LEFT + inner * i / 2,
+          TOP + tall + 15,
+          List.of("start", "middle", "end").get(i),
+          Math.round((to - from) * i / 2));
     }
     TreeMap<Double, Double> floor = new TreeMap<>();
     shown.forEach(
         (name, series) -> {
           String colour = colours.getOrDefault(name, "#888");
-          if (stacked) {
+          if (stacked || panel.bars()) {
             bars(series, floor, colour, top, inner, tall);
           } else {
             line(series, colour, top, inner, tall);
@@ -150,7 +153,7 @@ final class DashboardPicture {
         double y = TOP + tall - each.getValue() / top * tall;
         boolean next = each.getKey() - last < step * 1.5;
         path.append(String.format(Locale.ROOT, "%s%.1f %.1f", next ? "L" : "M", x, y));
-        path.append(next ? "" : "h1"); // a value alone would not be seen
+        path.append(next ? "" : "h2"); // a value alone would not be seen
         last = each.getKey();
       }
     }
@@ -207,18 +210,18 @@ final class DashboardPicture {
     return 10 * power;
   }
 
-  private static String format(double value, String unit) {
+  private static String format(double value, String unit, int decimals) {
     return switch (unit) {
-      case "percentunit" -> number(value * 100) + " %";
-      case "bytes" -> number(value / (1 << 20)) + " MiB";
-      case "s" -> number(value) + " s";
-      default -> number(value);
+      case "percentunit" -> number(value * 100, decimals) + " %";
+      case "bytes" -> number(value / (1 << 20), decimals) + " MiB";
+      case "s" -> number(value, decimals) + " s";
+      default -> number(value, decimals);
     };
   }
 
-  private static String number(double value) {
-    String text = String.format(Locale.ROOT, value < 10 ? "%.1f" : "%.0f", value);
-    return text.endsWith(".0") ? text.substring(0, text.length() - 2) : text;
+  private static String number(double value, int decimals) {
+    String text = String.format(Locale.ROOT, value < 100 ? "%." + decimals + "f" : "%.0f", value);
+    return text.replaceFirst("\\.0+$", "");
   }
 
   private void put(String format, Object... arguments) {

@@ -125,7 +125,7 @@ class MonitoringIT {
   /** Waits for a good scrape that began after this call; when it was. */
   private Instant scraped() {
     double now = seconds(Instant.now());
-    String time = "timestamp(up{job='ffrtmp'} == 1) > " + now;
+    String time = "timestamp(up{job='ffrtmp'}) > " + now + " and up{job='ffrtmp'} == 1";
     Series scrape =
         await("a scrape")
             .atMost(PATIENCE)
