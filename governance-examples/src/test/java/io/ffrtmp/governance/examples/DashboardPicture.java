@@ -21,6 +21,7 @@ final class DashboardPicture {
   private static final int TOP = 28;
   private static final int BOTTOM = 52;
   private static final int LETTER = 7;
+  private static final double MIB = 1 << 20;
 
   private static final List<String> PALETTE =
       List.of("#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9");
@@ -80,7 +81,12 @@ final class DashboardPicture {
     Map<String, String> colours = colours(panel, shown);
     boolean stacked = panel.stacked();
     double most = stacked ? highestSum(shown) : highest(shown);
-    double top = panel.unit().equals("percentunit") ? 1 : ceiling(most);
+    double top =
+        switch (panel.unit()) {
+          case "percentunit" -> 1;
+          case "bytes" -> ceiling(most / MIB) * MIB;
+          default -> ceiling(most);
+        };
     int inner = width - LEFT - 10;
     int tall = height - TOP - BOTTOM;
     for (int i = 0; i <= 2; i++) {
@@ -213,7 +219,7 @@ final class DashboardPicture {
   private static String format(double value, String unit, int decimals) {
     return switch (unit) {
       case "percentunit" -> number(value * 100, decimals) + " %";
-      case "bytes" -> number(value / (1 << 20), decimals) + " MiB";
+      case "bytes" -> number(value / MIB, decimals) + " MiB";
       case "s" -> number(value, decimals) + " s";
       default -> number(value, decimals);
     };

@@ -4,6 +4,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.ffrtmp.governance.AttachedJob;
 import io.ffrtmp.governance.Attachment;
+import io.ffrtmp.governance.Capability.State;
 import io.ffrtmp.governance.CpuMax;
 import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.IoMax;
@@ -31,6 +32,13 @@ import java.util.Random;
  * ends all that it started.
  */
 final class MonitoredWorker {
+  /** Whether the kernel tells how others' children end, once they are reaped: Linux 6.15. */
+  static final boolean STRANGERS_ARE_TOLD =
+      LinuxGovernor.probe()
+          .capability("exit_status_of_strangers")
+          .filter(each -> each.state() == State.YES)
+          .isPresent();
+
   private static final Duration PATIENCE = Duration.ofSeconds(120);
 
   /** No disk has this number, so that no limit on it can be had. */
@@ -101,7 +109,9 @@ final class MonitoredWorker {
     losesItsLimit();
     isMissing();
     isRefusedByTheHost();
-    endsUnreaped();
+    if (STRANGERS_ARE_TOLD) {
+      endsUnreaped();
+    }
     attach(target("read go")).detach();
     attach(target("read go"));
     goesOn();
@@ -121,7 +131,11 @@ final class MonitoredWorker {
         case 3 -> losesItsLimit();
         case 4 -> isMissing();
         case 5 -> isRefusedByTheHost();
-        case 6 -> endsUnreaped();
+        case 6 -> {
+          if (STRANGERS_ARE_TOLD) {
+            endsUnreaped();
+          }
+        }
         case 7, 8 -> isKilled();
         case 9, 10, 11 -> exits3();
         case 12, 13, 14, 15, 16 -> isThrottled();
@@ -196,19 +210,22 @@ final class MonitoredWorker {
   }
 
   private void isMissing() throws InterruptedException {
-    try {
-      governor.run(job("/nonexistent/program"));
-    } catch (StartFailedException e) {
-      expect(Verdict.WORKLOAD_NOT_STARTABLE, e.result());
-    }
+    expectNoStart(Verdict.WORKLOAD_NOT_STARTABLE, job("/nonexistent/program"));
   }
 
   private void isRefusedByTheHost() throws InterruptedException {
+    expectNoStart(
+        Verdict.PLATFORM_START_FAILED, job("true").limits(IMPOSSIBLE).limitsRequired(true));
+  }
+
+  private void expectNoStart(Verdict verdict, Workload workload) throws InterruptedException {
+    JobResult result;
     try {
-      governor.run(job("true").limits(IMPOSSIBLE).limitsRequired(true));
+      result = governor.run(workload);
     } catch (StartFailedException e) {
-      expect(Verdict.PLATFORM_START_FAILED, e.result());
+      result = e.result();
     }
+    expect(verdict, result);
   }
 
   /** Its parent, a shell that reads, does not reap it until it is told to go on. */

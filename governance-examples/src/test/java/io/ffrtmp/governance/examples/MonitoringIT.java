@@ -87,7 +87,6 @@ class MonitoringIT {
     return new ProcessBuilder(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
             "-Xmx64m",
-            "-XX:+IgnoreUnrecognizedVMOptions",
             "--enable-native-access=ALL-UNNAMED",
             "-cp",
             System.getProperty("java.class.path"),
@@ -153,44 +152,46 @@ class MonitoringIT {
       delimiter = '|',
       textBlock =
           """
-          jobs_started_total{mode='run'}                                        | 15
-          jobs_started_total{mode='attach'}                                     |  3
-          jobs_attached_total                                                   |  3
-          jobs_failed_total{reason='platform_start_failed'} > 0                 |  1
-          jobs_failed_total{reason='workload_not_startable'} > 0                |  1
-          active_jobs{mode='run'}                                               |  2
-          active_jobs{mode='attach'}                                            |  1
-          jobs_completed_total{mode='run', sla='compliant'}                     |  8
-          jobs_completed_total{mode='run', sla='violation'}                     |  3
-          jobs_completed_total{mode='attach', sla='compliant'}                  |  1
-          jobs_completed_total{mode='attach', sla='violation'}                  |  1
-          job_duration_seconds_count{mode='run'}                                | 11
-          job_duration_seconds_count{mode='attach'}                             |  2
-          jobs_exit_total{exit='zero'}                                          |  6
-          jobs_exit_total{exit='non_zero'}                                      |  4
-          jobs_exit_total{exit='signalled'}                                     |  1
-          jobs_exit_total{exit='unknown'}                                       |  1
-          violations_total{reason='platform_start_failed'}                      |  1
-          violations_total{reason='limits_not_enforced'}                        |  1
-          violations_total{reason='limits_lost'}                                |  1
-          violations_total{reason='platform_out_of_memory'}                     |  1
-          violations_total{reason='observation_lost'}                           |  1
-          limits_total{limit='cpu.max', status='applied'}                       |  1
-          limits_total{limit='memory.max', status='applied'}                    |  1
-          limits_total{limit='memory.max', status='lost'}                       |  1
-          limits_total{limit='io.max', status='unsupported'}                    |  2
-          memory_peak_bytes_count                                               | 12
+          jobs_started_total{mode='run'}                                        | 15 | 0
+          jobs_started_total{mode='attach'}                                     |  2 | 1
+          jobs_attached_total                                                   |  2 | 1
+          jobs_failed_total{reason='platform_start_failed'} > 0                 |  1 | 0
+          jobs_failed_total{reason='workload_not_startable'} > 0                |  1 | 0
+          active_jobs{mode='run'}                                               |  2 | 0
+          active_jobs{mode='attach'}                                            |  1 | 0
+          jobs_completed_total{mode='run', sla='compliant'}                     |  8 | 0
+          jobs_completed_total{mode='run', sla='violation'}                     |  3 | 0
+          jobs_completed_total{mode='attach', sla='compliant'}                  |  1 | 0
+          jobs_completed_total{mode='attach', sla='violation'}                  |  0 | 1
+          job_duration_seconds_count{mode='run'}                                | 11 | 0
+          job_duration_seconds_count{mode='attach'}                             |  1 | 1
+          jobs_exit_total{exit='zero'}                                          |  6 | 0
+          jobs_exit_total{exit='non_zero'}                                      |  4 | 0
+          jobs_exit_total{exit='signalled'}                                     |  1 | 0
+          jobs_exit_total{exit='unknown'}                                       |  0 | 1
+          violations_total{reason='platform_start_failed'}                      |  1 | 0
+          violations_total{reason='limits_not_enforced'}                        |  1 | 0
+          violations_total{reason='limits_lost'}                                |  1 | 0
+          violations_total{reason='platform_out_of_memory'}                     |  1 | 0
+          violations_total{reason='observation_lost'}                           |  0 | 1
+          limits_total{limit='cpu.max', status='applied'}                       |  1 | 0
+          limits_total{limit='memory.max', status='applied'}                    |  1 | 0
+          limits_total{limit='memory.max', status='lost'}                       |  1 | 0
+          limits_total{limit='io.max', status='unsupported'}                    |  2 | 0
+          memory_peak_bytes_count                                               | 11 | 1
           """)
-  void query_tellsWhatTheJobsDid(String query, double expected) {
+  void query_tellsWhatTheJobsDid(String query, double expected, double ofTheUnreaped) {
     assumeTrue(SECONDS == 0, "other jobs ran too");
-    assertNumber("ffrtmp_wrapper_" + query, expected);
+    double unreaped = MonitoredWorker.STRANGERS_ARE_TOLD ? ofTheUnreaped : 0;
+    assertNumber("ffrtmp_wrapper_" + query, expected + unreaped);
   }
 
   @Test
   void compliance_isTheShareOfResults() {
     assumeTrue(SECONDS == 0, "other jobs ran too");
     assertNumber("ffrtmp_platform_sla_total{compliant='true'}", 10);
-    assertNumber("ffrtmp_platform_sla_total{compliant='false'}", 5);
+    int violations = MonitoredWorker.STRANGERS_ARE_TOLD ? 5 : 4;
+    assertNumber("ffrtmp_platform_sla_total{compliant='false'}", violations);
   }
 
   /** A scrape that failed leaves no value until the next. */
@@ -261,7 +262,7 @@ class MonitoringIT {
   @Test
   void picture_showsEveryPanel() throws Exception {
     Duration step =
-        Duration.ofSeconds(Math.max(5, Duration.between(began, ended).toSeconds() / 60));
+        Duration.ofSeconds(Math.max(8, Duration.between(began, ended).toSeconds() / 60));
     DashboardPicture picture =
         new DashboardPicture(seconds(began), seconds(ended), step.toSeconds());
     for (Panel panel : Dashboard.panels()) {
@@ -332,6 +333,9 @@ class MonitoringIT {
     "FfrtmpMetersMissing, inactive"
   })
   void alert_isInItsState(String name, String state) {
+    assumeTrue(
+        MonitoredWorker.STRANGERS_ARE_TOLD || !name.equals("FfrtmpObservationLost"),
+        "no end is unreaped where the kernel does not tell how strangers end");
     await()
         .atMost(PATIENCE)
         .untilAsserted(
