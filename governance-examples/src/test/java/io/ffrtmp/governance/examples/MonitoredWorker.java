@@ -45,7 +45,21 @@ final class MonitoredWorker {
   private static final Limits IMPOSSIBLE =
       Limits.NONE.ioMax(IoMax.device(4095, 0).readBytesPerSecond(1 << 20));
 
+  private static final String REAPS_LATE =
+      """
+      my ($pid_file, $go) = @ARGV;
+      <STDIN>;
+      my $pid = fork // die;
+      if (!$pid) { select(undef, undef, undef, 0.05) until -e $go; exit 0 }
+      open my $file, '>', "$pid_file.new"; print $file $pid; close $file; rename "$pid_file.new", $pid_file;
+      <STDIN>;
+      waitpid $pid, 0;
+      """;
+
   private static final String EATS_MEMORY = "head -c 256M /dev/zero | tail >/dev/null";
+
+  /** Until the end of its input. */
+  private static final List<String> WAITS = List.of("sh", "-c", "read ready; read end");
 
   private final Path scratch;
   private final TestGroups groups;
@@ -112,8 +126,8 @@ final class MonitoredWorker {
     if (STRANGERS_ARE_TOLD) {
       endsUnreaped();
     }
-    attach(target("read go")).detach();
-    attach(target("read go"));
+    attach(target(WAITS)).detach();
+    attach(target(WAITS));
     goesOn();
     goesOn();
   }
@@ -122,7 +136,7 @@ final class MonitoredWorker {
   private void mixture(Duration time) throws Exception {
     Random random = new Random(5);
     long end = System.nanoTime() + time.toNanos();
-    attach(target("read go"));
+    attach(target(WAITS));
     while (System.nanoTime() < end) {
       switch (random.nextInt(40)) {
         case 0 -> outgrowsItsLimit();
@@ -228,16 +242,12 @@ final class MonitoredWorker {
     expect(verdict, result);
   }
 
-  /** Its parent, a shell that reads, does not reap it until it is told to go on. */
+  /** Its parent does not reap it until it is told to; a shell might do so at any time. */
   private void endsUnreaped() throws Exception {
     Path pid = scratch.resolve("pid-" + ++number);
     Path go = scratch.resolve("go-" + number);
     Process parent =
-        target(
-            "(until [ -e \"$2\" ]; do sleep 0.05; done) & echo $! >\"$1\".new; mv \"$1\".new \"$1\";"
-                + " read end; wait",
-            pid,
-            go);
+        target(List.of("perl", "-e", REAPS_LATE, pid.toString(), go.toString()));
     await().atMost(PATIENCE).until(() -> Files.exists(pid));
     AttachedJob job = attach(Long.parseLong(Files.readString(pid).strip()));
     Files.createFile(go);
@@ -257,12 +267,8 @@ final class MonitoredWorker {
     return governor.attach(Attachment.of(pid).jobId("stream-" + ++number));
   }
 
-  /** A process that nobody governs yet, in groups of its own. */
-  private Process target(String script, Object... arguments) throws IOException {
-    List<String> command = new ArrayList<>(List.of("sh", "-c", "read ready; " + script, "sh"));
-    for (Object each : arguments) {
-      command.add(each.toString());
-    }
+  /** A process that nobody governs yet, in groups of its own; it goes on once it reads a line. */
+  private Process target(List<String> command) throws IOException {
     Process process = new ProcessBuilder(command).start();
     targets.add(process);
     groups.take("target-" + ++number, process.pid());
