@@ -91,20 +91,30 @@ final class MonitoredWorker {
     MonitoredWorker worker =
         new MonitoredWorker(Path.of(arguments[0]), new TestGroups(arguments[1]), server);
     System.out.println("port " + server.uri().getPort());
+    int status = 0;
+    try {
+      worker.obey();
+    } catch (Exception | Error e) {
+      e.printStackTrace();
+      status = 1;
+    }
+    System.exit(status); // the server would go on
+  }
+
+  private void obey() throws Exception {
     BufferedReader lines =
         new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     try {
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
         if (line.equals("all")) {
-          worker.all();
+          all();
         } else {
-          worker.mixture(Duration.ofSeconds(Long.parseLong(line.substring("for ".length()))));
+          mixture(Duration.ofSeconds(Long.parseLong(line.substring("for ".length()))));
         }
         System.out.println("done " + line);
       }
     } finally {
-      worker.end();
-      server.close();
+      end();
     }
   }
 
