@@ -27,6 +27,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -117,8 +118,9 @@ final class Adopt {
   }
 
   /** What it is, by its pidfd and then its number, which is its own as long as it has not ended. */
-  private static ProcStat check(int pid, Pidfd pidfd) throws ErrnoException {
-    ProcStat stat = ProcStat.read(pid).orElseThrow(() -> ended(pid));
+  private ProcStat check(int pid, Pidfd pidfd) throws ErrnoException {
+    String text = files.read("/proc/" + pid + "/stat"); // throws EMFILE: then it has not ended
+    ProcStat stat = ProcStat.parse(text).orElseThrow(() -> ended(pid));
     ProcStatus status = ProcStatus.read(pid).orElseThrow(() -> ended(pid));
     if (ProcessTree.isAncestorOfOurs(pid, stat.startTime())) {
       throw new AttachRefusedException(
@@ -156,8 +158,8 @@ final class Adopt {
           Reason.THREADS_SPREAD,
           "the threads of process " + pid + " live in several cgroups: a move would collapse them");
     }
-    Set<Integer> tree = ProcessTree.of(pid);
-    refuseIfInUse(asked.limits().memoryMaxBytes(), tree, pid);
+    Supplier<Set<Integer>> tree = () -> ProcessTree.of(pid);
+    refuseIfInUse(asked.limits().memoryMaxBytes(), tree.get(), pid);
     Home home = asked.leaveUnit() ? base.home() : residence.home(name, tree);
     Mark mark = Mark.of(id, Mode.ATTACH, asked.intent(), asked.limits());
     mark = home.placed(mark.leader(pid, stat.startTime()));
@@ -178,7 +180,7 @@ final class Adopt {
         throw new AttachRefusedException(
             Reason.MOVED_AWAY, "somebody else moves process " + pid + " at the same time");
       }
-      move.descendants(group.exists() ? ProcessTree.of(pid) : Set.of(), () -> ProcessTree.of(pid));
+      move.descendants(group.exists() ? tree.get() : Set.of(), tree);
       Moved moved = move.moved();
       Receipt receipt = Receipt.of(limits(asked, group, pid, move)).moved(moved);
       if (asked.limitsRequired()) {

@@ -101,7 +101,10 @@ final class Start implements Spawner.Admission {
       }
       return throughGateForGood(prepared);
     } catch (ErrnoException e) {
-      throw platform(Step.GROUP, e);
+      if (SHORTAGES.contains(e.name())) {
+        throw platform(Step.GROUP, e);
+      }
+      return throughGateForGood(prepared);
     } finally {
       birthplace.ifPresent(Libc::close);
     }

@@ -23,10 +23,7 @@ import io.ffrtmp.governance.Verdict;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -43,24 +40,14 @@ class AttachKernelTest {
   private static final Limits GENEROUS =
       Limits.NONE.cpuMax(CpuMax.cores(1.5)).cpuWeight(200).memoryMaxBytes(1L << 30);
 
-  private final String unit = "ffrtmp-test-unit-" + ProcessHandle.current().pid();
-  private final JobTree tree = tree(unit + "/ffrtmp");
-  private final List<Process> processes = new ArrayList<>();
+  private TargetUnit unit;
+  private JobTree tree;
   private Governor governor;
-
-  private static JobTree tree(String below) {
-    try {
-      return new JobTree(below);
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    }
-  }
 
   @BeforeEach
   void open() throws IOException {
-    assumeTrue(LinuxHost.root(), "needs root to make a unit for the target");
-    tree.remove(unit);
-    tree.make(unit);
+    unit = new TargetUnit();
+    tree = unit.tree;
     governor = LinuxGovernor.builder().open();
   }
 
@@ -68,52 +55,25 @@ class AttachKernelTest {
   void close() throws Exception {
     if (governor != null) {
       governor.close();
-      for (Process each : processes) {
-        each.descendants().forEach(ProcessHandle::destroyForcibly);
-        each.destroyForcibly().waitFor();
-      }
-      tree.remove(unit);
+      unit.close();
       RunContract.awaitWatchers(0); // the next test counts descriptors
     }
   }
 
-  /** A shell in the unit, which runs the script only once it is there. */
   private Process target(String script) throws IOException {
-    Process process = new ProcessBuilder("sh", "-c", "read go; " + script).start();
-    processes.add(process);
-    for (Path mount : tree.mounts()) {
-      JobTree.move(process.pid(), mount.resolve(unit));
-    }
-    process.getOutputStream().write('\n');
-    process.getOutputStream().flush();
-    return process;
+    return unit.target(script);
   }
 
   private Process sleeper() throws IOException {
-    Process process = target("exec sleep 60");
-    RunContract.soon().until(() -> LinuxHost.commandLine((int) process.pid()).contains("60"));
-    return process;
+    return unit.sleeper();
   }
 
-  private Attachment of(Process process) {
-    return Attachment.of(process.pid()).jobId("stream");
-  }
-
-  /** Everything of the unit that could differ: its directories, and who lives where. */
   private Map<String, String> state() throws IOException {
-    Map<String, String> state = new TreeMap<>();
-    for (Path mount : tree.mounts()) {
-      try (var all = Files.walk(mount.resolve(unit))) {
-        for (Path each : all.filter(Files::isDirectory).toList()) {
-          state.put(each.toString(), JobTree.pids(each).toString());
-        }
-      }
-      Path handed = mount.resolve(unit).resolve("cgroup.subtree_control");
-      if (Files.exists(handed)) {
-        state.put(handed.toString(), Files.readString(handed));
-      }
-    }
-    return state;
+    return unit.state();
+  }
+
+  private static Attachment of(Process process) {
+    return Attachment.of(process.pid()).jobId("stream");
   }
 
   @Test
@@ -146,7 +106,7 @@ class AttachKernelTest {
     governor.attach(of(process).limits(GENEROUS)).release();
     Map<String, String> before = state();
     int descriptors = HeldDescriptors.count();
-    int rounds = 1_000;
+    int rounds = 1_000 / LinuxHost.SLOWNESS;
     for (int i = 0; i < rounds; i++) {
       governor.attach(of(process).limits(GENEROUS)).release();
     }
@@ -158,20 +118,30 @@ class AttachKernelTest {
 
   @Test
   void attach_movesTheWholeTree_andThoseBornLaterAreInside() throws Exception {
-    Process process = target("sleep 60 & (sleep 60 & sleep 60) & while :; do sleep 0.05; done");
+    Process process = target("sleep 600 & (sleep 600 & sleep 600) & while :; do sleep 0.05; done");
     RunContract.soon().until(() -> process.descendants().count() >= 4);
     AttachedJob job = governor.attach(of(process).limits(GENEROUS));
     assertThat(job.receipt().moved().orElseThrow().processes()).isGreaterThanOrEqualTo(4);
     assertThat(job.receipt().moved().orElseThrow().notMoved()).isEmpty();
     for (Path mount : tree.mounts()) {
-      assertThat(JobTree.pids(mount.resolve(unit))).isEmpty();
+      assertThat(JobTree.pids(mount.resolve(unit.name))).isEmpty();
     }
     JobResult result = job.release();
     assertThat(result.receipt().moved().orElseThrow().notMoved()).isEmpty();
     for (Path mount : tree.mounts()) {
-      assertThat(JobTree.pids(mount.resolve(unit))).contains(process.pid());
+      assertThat(JobTree.pids(mount.resolve(unit.name))).contains(process.pid());
     }
     assertThat(tree.existing("stream")).isEmpty();
+  }
+
+  @Test
+  void attach_toWhatForksAllTheTime_takesNoChildForAStranger() throws Exception {
+    Process process = target("while :; do (:); done");
+    for (int round = 0; round < 10; round++) {
+      AttachedJob job = governor.attach(of(process).limits(GENEROUS));
+      assertThat(job.receipt().moved().orElseThrow().processes()).isPositive();
+      job.release();
+    }
   }
 
   @ParameterizedTest
@@ -205,7 +175,7 @@ class AttachKernelTest {
   @ParameterizedTest
   @ValueSource(ints = {9, 11, 15})
   void end_bySignal_isTold(int signal) throws Exception {
-    Process process = target("read end; kill -" + signal + " $$; sleep 60");
+    Process process = target("read end; kill -" + signal + " $$; sleep 600");
     ExitStatus status = endOnceAttached(process, of(process)).exitStatus().orElseThrow();
     assumeTrue(strangersExitsAreTold(), "this kernel does not tell how strangers end");
     assertThat(((ExitStatus.Signalled) status).signal()).isEqualTo(new Signal(signal));
@@ -213,14 +183,23 @@ class AttachKernelTest {
 
   @Test
   void end_whenNobodyReaps_isUnreaped_atTheMomentOfDeath() throws Exception {
-    // the shell's child becomes the child of a process that never waits
-    Process parent = target("exec 3<&0; (read end <&3) & echo $!; exec sleep 600 3<&-");
-    String line = parent.inputReader().readLine();
-    JobResult result = endOnceAttached(parent, Attachment.of(Long.parseLong(line.strip())));
+    Process parent = negligent();
+    JobResult result = endOnceAttached(parent, Attachment.of(onlyChild(parent)));
     assumeTrue(strangersExitsAreTold(), "this kernel does not tell how strangers end");
     assertThat(result.exitStatus()).contains(unknown(ExitStatus.Cause.UNREAPED));
     assertThat(result.processingTime()).as("not of its parent's").isLessThan(RunContract.PATIENCE);
     assertThat(result.verdict()).isEqualTo(Verdict.OBSERVATION_LOST);
+  }
+
+  /** A process that never reaps its child, which ends at a line on the standard input. */
+  private Process negligent() throws IOException {
+    Process parent = target("exec 3<&0; (read end <&3) & exec sleep 600 3<&-");
+    RunContract.soon().until(() -> LinuxHost.commandLine((int) parent.pid()).contains("600"));
+    return parent;
+  }
+
+  private static long onlyChild(Process parent) {
+    return parent.children().findFirst().orElseThrow().pid();
   }
 
   /** Attaches to what waits for a line on the standard input of a process, and then writes it. */
@@ -259,8 +238,8 @@ class AttachKernelTest {
           .isInstanceOf(AttachRefusedException.class)
           .hasMessageContaining("" + ProcessHandle.current().pid());
     }
-    assertThatThrownBy(() -> governor.attach(of(sleeper()).jobId("stream")))
-        .isInstanceOf(JobIdInUseException.class);
+    Process another = unit.outside(new ProcessBuilder("sleep", "600"));
+    assertThatThrownBy(() -> governor.attach(of(another))).isInstanceOf(JobIdInUseException.class);
     Map<String, String> after = state();
     after.keySet().retainAll(tree.groups("stream").stream().map(Path::toString).toList());
     before.keySet().retainAll(after.keySet());
@@ -306,8 +285,10 @@ class AttachKernelTest {
 
   @Test
   void attach_toAZombie_isRefused() throws Exception {
-    Process parent = target("sleep 0 & echo $!; exec sleep 60");
-    long zombie = Long.parseLong(parent.inputReader().readLine().strip());
+    Process parent = negligent();
+    long zombie = onlyChild(parent);
+    parent.getOutputStream().write('\n');
+    parent.getOutputStream().flush();
     RunContract.soon().until(() -> JobTree.state(zombie).filter(it -> it == 'Z').isPresent());
     assertRefused(Attachment.of(zombie), Reason.ENDED);
   }
@@ -315,14 +296,15 @@ class AttachKernelTest {
   @Test
   void attach_toAProcessOfAnotherPidNamespace_isRefused() throws Exception {
     LinuxHost.assumeProgram("unshare");
-    Process parent = target("exec unshare --pid --fork sleep 60");
+    assumeTrue(LinuxHost.root(), "needs root to make a pid namespace");
+    Process parent = target("exec unshare --pid --fork sleep 600");
     RunContract.soon().until(() -> parent.children().findAny().isPresent());
     assertRefused(Attachment.of(parent.children().findAny().orElseThrow()), Reason.OTHER_NAMESPACE);
   }
 
   @Test
   void memoryMax_belowUsage_isRefused_andTheTargetUntouched() throws Exception {
-    Process process = target("exec sleep 60");
+    Process process = target("exec sleep 600");
     Map<String, String> before = state();
     assertRefused(of(process).limits(Limits.NONE.memoryMaxBytes(4096)), Reason.MEMORY_IN_USE);
     assertThat(state()).isEqualTo(before);
@@ -346,7 +328,7 @@ class AttachKernelTest {
   @Test
   void attach_toAThreadsSpreadOverGroups_isRefused() throws Exception {
     assumeTrue(!tree.unified("cpu"), "threads can be spread on cgroup v1 only");
-    Path elsewhere = tree.mount("cpu").resolve(unit).resolve("elsewhere");
+    Path elsewhere = tree.mount("cpu").resolve(unit.name).resolve("elsewhere");
     try (SecondJvm jvm = SecondJvm.of(AttachLife.class).start()) {
       jvm.hear("up");
       spreadThenAttach(jvm.pid(), elsewhere);
@@ -355,7 +337,7 @@ class AttachKernelTest {
 
   private void spreadThenAttach(int pid, Path elsewhere) throws IOException {
     for (Path mount : tree.mounts()) {
-      JobTree.move(pid, mount.resolve(unit));
+      JobTree.move(pid, mount.resolve(unit.name));
     }
     Files.createDirectory(elsewhere);
     String thread =
@@ -373,15 +355,15 @@ class AttachKernelTest {
   void release_whenTheOldPlaceIsGone_goesToTheNearestAncestor_andSaysSo() throws Exception {
     Process process = sleeper();
     governor.close();
-    governor = LinuxGovernor.builder().base("/" + unit).open();
+    governor = LinuxGovernor.builder().base(RunContract.base(unit.name)).open();
     for (Path mount : tree.mounts()) {
-      Files.createDirectory(mount.resolve(unit).resolve("old"));
-      JobTree.move(process.pid(), mount.resolve(unit).resolve("old"));
+      Files.createDirectory(mount.resolve(unit.name).resolve("old"));
+      JobTree.move(process.pid(), mount.resolve(unit.name).resolve("old"));
     }
     AttachedJob job = governor.attach(of(process).limits(GENEROUS).leaveUnit(true));
     assertThat(tree.existing("stream")).hasSameSizeAs(tree.mounts());
     for (Path mount : tree.mounts()) {
-      Files.delete(mount.resolve(unit).resolve("old"));
+      Files.delete(mount.resolve(unit.name).resolve("old"));
     }
     Moved moved = job.release().receipt().moved().orElseThrow();
     if (!tree.unified("memory")) { // on v2 an inner node takes no process: it goes further up
@@ -389,7 +371,7 @@ class AttachKernelTest {
           .singleElement()
           .satisfies(it -> assertThat(it.reason()).contains("old is gone"));
       for (Path mount : tree.mounts()) {
-        assertThat(JobTree.pids(mount.resolve(unit))).contains(process.pid());
+        assertThat(JobTree.pids(mount.resolve(unit.name))).contains(process.pid());
       }
     }
     assertThat(process.isAlive()).isTrue();
