@@ -47,8 +47,7 @@ public record Hierarchy(
     int end = at < 0 ? -1 : membership.indexOf('\n', at);
     return at < 0
         ? Optional.empty()
-        : Optional.of(
-            membership.substring(at + key.length(), end < 0 ? membership.length() : end));
+        : Optional.of(membership.substring(at + key.length(), end < 0 ? membership.length() : end));
   }
 
   /** Whether this is the root cgroup of the whole system, which has no limits. */
