@@ -118,8 +118,9 @@ final class Adopt {
   }
 
   /** What it is, by its pidfd and then its number, which is its own as long as it has not ended. */
-  private static ProcStat check(int pid, Pidfd pidfd) throws ErrnoException {
-    ProcStat stat = ProcStat.read(pid).orElseThrow(() -> ended(pid));
+  private ProcStat check(int pid, Pidfd pidfd) throws ErrnoException {
+    String text = files.read("/proc/" + pid + "/stat"); // throws EMFILE: then it has not ended
+    ProcStat stat = ProcStat.parse(text).orElseThrow(() -> ended(pid));
     ProcStatus status = ProcStatus.read(pid).orElseThrow(() -> ended(pid));
     if (ProcessTree.isAncestorOfOurs(pid, stat.startTime())) {
       throw new AttachRefusedException(

@@ -51,6 +51,11 @@ public final class JobGroup {
     return !groups.isEmpty();
   }
 
+  /** Where there is none, the errno's name with which it was refused. */
+  public Optional<String> errno() {
+    return missing.values().stream().map(Refusal::errno).filter(it -> !it.isEmpty()).findFirst();
+  }
+
   private boolean unified() {
     return exists() && groups.get(0).unified();
   }
