@@ -235,7 +235,7 @@ class SystemdAttachKernelTest {
     alone.detach();
     assertThat(Found.of(session)).isEqualTo(before);
 
-    AttachedJob job = governor.attach(Attachment.of(login).jobId(session.name).limits(OURS));
+    AttachedJob job = governor.attach(Attachment.of(login.pid()).jobId(session.name).limits(OURS));
     assertThat(job.receipt().limits()).allMatch(each -> each.status() == Status.APPLIED);
     Systemd.load();
     assertThat(session.members()).containsExactlyInAnyOrder(login.pid(), shell);
@@ -246,7 +246,7 @@ class SystemdAttachKernelTest {
     job.release();
     assertThat(Found.of(session)).isEqualTo(before);
 
-    AttachedJob last = governor.attach(Attachment.of(login).jobId(session.name).limits(OURS));
+    AttachedJob last = governor.attach(Attachment.of(login.pid()).jobId(session.name).limits(OURS));
     Systemd.all("stop", List.of(session));
     assertThat(last.await().workloadEnded()).isTrue();
     RunContract.soon().until(() -> !Files.exists(session.group()));
