@@ -66,6 +66,11 @@ final class Conclude {
     return listenerFailures.get();
   }
 
+  /** Whether a job's end is a matter of microseconds: no group, and nobody is told meanwhile. */
+  boolean neverBlocks(GovernedJob job) {
+    return listeners.isEmpty() && !job.group.exists() && !JOBS.isInfoEnabled();
+  }
+
   void started(JobStart start) {
     tell(listener -> listener.started(start));
   }
@@ -78,8 +83,10 @@ final class Conclude {
 
   private JobResult ended(GovernedJob job, Evidence evidence, ExitStatus status) {
     JobResult result = freeze(job, new Ended(status), evidence);
-    linger.sweep();
-    removeOrLinger(job);
+    if (job.group.exists()) {
+      linger.sweep();
+      removeOrLinger(job);
+    }
     return result;
   }
 

@@ -2,17 +2,21 @@ package io.ffrtmp.governance.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import io.ffrtmp.governance.Capability;
 import io.ffrtmp.governance.ExitStatus.Exited;
 import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.JobIdInUseException;
 import io.ffrtmp.governance.JobListener;
 import io.ffrtmp.governance.JobResult;
 import io.ffrtmp.governance.JobStart;
+import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Signal;
 import io.ffrtmp.governance.StartFailedException;
 import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.Stdio;
+import io.ffrtmp.governance.Verdict;
 import io.ffrtmp.governance.Workload;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -59,6 +63,20 @@ class GovernorKernelTest extends RunContract {
     @Override
     public void startFailed(JobResult result) {
       events.add("startFailed " + result.jobId());
+    }
+  }
+
+  @Test
+  void base_thatIsNoCgroup_isToldByHostAndCostsTheLimits() throws Exception {
+    assumeFalse(tree.mounts().isEmpty(), "no cgroups here");
+    try (Governor bare = LinuxGovernor.builder().base("/no/such/cgroup").open()) {
+      Capability base = bare.host().capability("base").orElseThrow();
+      assertThat(base.state()).isEqualTo(Capability.State.NO);
+      assertThat(base.detail()).contains("/no/such/cgroup");
+      assertThat(base.cure()).hasValueSatisfying(cure -> assertThat(cure).contains("make it"));
+
+      JobResult result = bare.run(sh(":").limits(Limits.NONE.memoryMaxBytes(1L << 30)));
+      assertThat(result.verdict()).isEqualTo(Verdict.LIMITS_NOT_ENFORCED);
     }
   }
 

@@ -33,6 +33,11 @@ final class WatchRow {
       table.atMost(watched + " watched, Governance : C", p50 / samples.get(C).p50(), 2.5);
       ours.put(watched, p50);
     }
+    growth(table, options, ours);
+  }
+
+  /** How much longer it takes with the most watched than with the fewest. */
+  static void growth(Table table, Options options, Map<Integer, Double> ours) {
     int first = options.watched().get(0);
     int last = options.watched().get(options.watched().size() - 1);
     if (first != last) {
