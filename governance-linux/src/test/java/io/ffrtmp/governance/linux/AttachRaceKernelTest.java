@@ -24,12 +24,13 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Two attach to one process at once: one has it, the other is told who, and nobody takes it back. */
+/**
+ * Two attach to one process at once: one has it, the other is told who, and nobody takes it back.
+ */
 @Tag("kernel")
 class AttachRaceKernelTest {
   private static final int ROUNDS = 20;
-  private static final Limits LIMITS =
-      Limits.NONE.cpuMax(CpuMax.cores(1)).memoryMaxBytes(1L << 30);
+  private static final Limits LIMITS = Limits.NONE.cpuMax(CpuMax.cores(1)).memoryMaxBytes(1L << 30);
 
   private TargetUnit unit;
 
@@ -113,7 +114,7 @@ class AttachRaceKernelTest {
     AtomicReference<AttachedJob> first = new AtomicReference<>();
     List<Runnable> once = new ArrayList<>();
     CgroupFiles files =
-        Seam.files("after mark .*ID .*owner=.*", 1, "late", () -> once.forEach(Runnable::run));
+        Seam.files("before lock .*/ffrtmp .*", 2, "late", () -> once.forEach(Runnable::run));
     try (Governor governor = LinuxGovernor.builder().open();
         Governor late = LinuxGovernor.builder().files(files).open()) {
       once.add(() -> first.set(governor.attach(of(target.pid(), "first"))));

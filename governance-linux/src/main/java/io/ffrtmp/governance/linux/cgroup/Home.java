@@ -61,6 +61,11 @@ public final class Home {
     return homes.get(0).directory();
   }
 
+  /** Holds a home that exists, against all governors that share it, until this is closed. */
+  public CgroupFiles.Lock lock() throws ErrnoException {
+    return files.lock(directory(), true);
+  }
+
   /** Whether a primary directory is one of a job in this home. */
   boolean holds(String group) {
     return exists() && group.substring(0, group.lastIndexOf('/')).equals(directory());
