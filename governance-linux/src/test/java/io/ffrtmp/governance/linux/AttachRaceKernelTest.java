@@ -29,6 +29,7 @@ import org.junit.jupiter.api.Test;
  */
 @Tag("kernel")
 class AttachRaceKernelTest {
+  private static final String HOME = "ffrtmp-race";
   private static final int ROUNDS = 20;
   private static final Limits LIMITS = Limits.NONE.cpuMax(CpuMax.cores(1)).memoryMaxBytes(1L << 30);
 
@@ -36,7 +37,7 @@ class AttachRaceKernelTest {
 
   @BeforeEach
   void make() throws IOException {
-    unit = new TargetUnit();
+    unit = new TargetUnit(HOME);
   }
 
   @AfterEach
@@ -55,7 +56,7 @@ class AttachRaceKernelTest {
   static final class Rival {
     public static void main(String[] args) throws Exception {
       BufferedReader words = new BufferedReader(new InputStreamReader(System.in));
-      try (Governor governor = LinuxGovernor.builder().open()) {
+      try (Governor governor = LinuxGovernor.builder().directoryName(HOME).open()) {
         SecondJvm.tell("open");
         for (String pid = words.readLine(); pid != null; pid = words.readLine()) {
           attach(governor, of(Long.parseLong(pid), args[0]), words);
@@ -114,9 +115,9 @@ class AttachRaceKernelTest {
     AtomicReference<AttachedJob> first = new AtomicReference<>();
     List<Runnable> once = new ArrayList<>();
     CgroupFiles files =
-        Seam.files("before lock .*/ffrtmp .*", 2, "late", () -> once.forEach(Runnable::run));
-    try (Governor governor = LinuxGovernor.builder().open();
-        Governor late = LinuxGovernor.builder().files(files).open()) {
+        Seam.files("before lock .*/ffrtmp-race .*", 2, "late", () -> once.forEach(Runnable::run));
+    try (Governor governor = LinuxGovernor.builder().directoryName(HOME).open();
+        Governor late = LinuxGovernor.builder().directoryName(HOME).files(files).open()) {
       once.add(() -> first.set(governor.attach(of(target.pid(), "first"))));
       AttachRefusedException refusal =
           catchThrowableOfType(

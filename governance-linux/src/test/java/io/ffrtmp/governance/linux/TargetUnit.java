@@ -24,10 +24,15 @@ final class TargetUnit implements AutoCloseable {
 
   private final List<Process> processes = new ArrayList<>();
 
-  /** Skips the test without privilege. */
+  /** With the jobs in the usual directory. */
   TargetUnit() throws IOException {
+    this("ffrtmp");
+  }
+
+  /** With the jobs in a directory of this name. Skips the test without privilege. */
+  TargetUnit(String directory) throws IOException {
     assumeTrue(LinuxHost.root(), "needs root to make a unit for the target");
-    tree = new JobTree(name + "/ffrtmp");
+    tree = new JobTree(name + "/" + directory);
     tree.remove(name);
     tree.make(name);
   }

@@ -71,6 +71,11 @@ public final class Home {
     return exists() && group.substring(0, group.lastIndexOf('/')).equals(directory());
   }
 
+  /** Whether this is one of its directories. */
+  boolean isAt(String directory) {
+    return homes.stream().anyMatch(home -> home.directory().equals(directory));
+  }
+
   /** A job's group, whether it is there or not. */
   public JobGroup group(String id) {
     return job(homes.stream().map(home -> home.child(id)).toList(), missing);
