@@ -128,6 +128,39 @@ class BaseKernelTest {
   }
 
   @Test
+  void clean_groupThatCannotBeRemovedYet_tellsItsEndOnce() throws Exception {
+    JobGroup ended = host.base.create("job", CgroupHost.deadMark("job").leader(1 << 22, 1));
+    boolean[] busy = {true};
+    CgroupFiles files =
+        new CgroupFiles() {
+          @Override
+          public void rmdir(String path) throws ErrnoException {
+            if (busy[0] && path.equals(ended.toString())) {
+              throw new ErrnoException(Errno.EBUSY, "rmdir " + path);
+            }
+            CgroupFiles.super.rmdir(path);
+          }
+        };
+    Base base = host.base(files);
+    base.home().clean();
+    base.home().clean();
+    assertThat(base.home().remains()).as("its group is there to tell").isEmpty();
+    busy[0] = false;
+    base.home().clean();
+    base.home().clean();
+    assertThat(base.home().remains()).hasSize(1);
+  }
+
+  @Test
+  void clean_markOfAnotherJob_isLeftAlone() throws Exception {
+    JobGroup group = host.create("job");
+    CgroupFiles.kernel().mark(group.toString(), CgroupHost.deadMark("other").encode());
+    host.base.clean();
+
+    assertThat(Path.of(group.toString())).isDirectory();
+  }
+
+  @Test
   void clean_markOfAnotherSchema_isLeftAlone() throws Exception {
     JobGroup group = host.create("job");
     CgroupFiles.kernel().mark(group.toString(), "schema=2\0id=job\0".getBytes());
