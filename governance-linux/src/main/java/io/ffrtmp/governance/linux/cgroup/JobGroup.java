@@ -94,7 +94,7 @@ public final class JobGroup {
    */
   public Receipt verify(Mark mark) {
     List<LimitOutcome> outcomes = new ArrayList<>();
-    for (Mark.Asked each : mark.limits()) {
+    for (Mark.Asked each : Mark.asked(mark.limits())) {
       Control control = Control.values()[each.limit().ordinal()];
       LimitOutcome lost = LimitOutcome.of(each.limit(), LimitOutcome.Status.LOST, each.text());
       try {

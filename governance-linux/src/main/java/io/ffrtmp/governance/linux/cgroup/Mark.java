@@ -1,17 +1,23 @@
 package io.ffrtmp.governance.linux.cgroup;
 
+import io.ffrtmp.governance.CpuMax;
+import io.ffrtmp.governance.IoMax;
+import io.ffrtmp.governance.JobStart;
 import io.ffrtmp.governance.Limit;
 import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Mode;
 import io.ffrtmp.governance.Moved;
 import io.ffrtmp.governance.Moved.NotMoved;
+import io.ffrtmp.governance.linux.libc.Libc;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * What a job's directory remembers, so that another JVM can find the job: an extended attribute
@@ -30,9 +36,6 @@ public record Mark(Map<String, String> fields) {
   private static final String PLACE = "place:";
   private static final String ORIGIN = "origin:";
   private static final String NOT_MOVED = "not_moved:";
-
-  /** What getxattr(2) is given room for; limits on devices that do not fit are left out. */
-  private static final int LARGEST = 8_000;
 
   /** A limit asked for, in the kernel's form of v2. */
   record Asked(Limit limit, String text) {}
@@ -162,16 +165,18 @@ public record Mark(Map<String, String> fields) {
   }
 
   /** The limits that were asked for. */
-  List<Asked> limits() {
-    List<Asked> all = new ArrayList<>();
-    for (Control each : Control.values()) {
-      String name = each.limit.wireName();
-      fields.forEach(
-          (key, value) -> {
-            if (key.equals(name) || key.startsWith(name + ".")) {
-              all.add(new Asked(each.limit, value));
-            }
-          });
+  Limits limits() {
+    Limits all = Limits.NONE;
+    for (Map.Entry<String, String> each : fields.entrySet()) {
+      String text = each.getValue();
+      all =
+          switch (each.getKey().replaceFirst("\\.\\d+$", "")) {
+            case "cpu.max" -> all.cpuMax(CpuMax.parse(text));
+            case "cpu.weight" -> all.cpuWeight(Integer.parseInt(text));
+            case "memory.max" -> all.memoryMaxBytes(Long.parseLong(text));
+            case "io.max" -> all.ioMax(IoMax.parse(text));
+            default -> all;
+          };
     }
     return all;
   }
@@ -186,15 +191,26 @@ public record Mark(Map<String, String> fields) {
     return Optional.ofNullable(fields.get(ORIGIN + hierarchy.field()));
   }
 
-  /** The bytes to store. */
+  /**
+   * The bytes to store. Where they are too many, one process that was not moved stands for all; and
+   * if that is not enough, limits on devices are left out.
+   */
   public byte[] encode() {
-    byte[] whole = encode(fields);
-    if (whole.length > LARGEST) {
-      Map<String, String> less = new LinkedHashMap<>(fields);
-      less.keySet().removeIf(key -> key.startsWith(Limit.IO_MAX.wireName()));
-      whole = encode(less);
+    Map<String, String> less = new LinkedHashMap<>(fields);
+    List<String> not = keys(NOT_MOVED);
+    if (encode(less).length > Libc.XATTR_SIZE_MAX && not.size() > 1) {
+      String more = "; and " + (not.size() - 1) + " more, for whom the mark has no room";
+      less.keySet().removeAll(not.subList(1, not.size()));
+      less.merge(not.get(0), more, String::concat);
     }
-    return whole;
+    if (encode(less).length > Libc.XATTR_SIZE_MAX) {
+      keys(Limit.IO_MAX.wireName()).forEach(less::remove);
+    }
+    return encode(less);
+  }
+
+  private List<String> keys(String prefix) {
+    return fields.keySet().stream().filter(key -> key.startsWith(prefix)).toList();
   }
 
   private static byte[] encode(Map<String, String> fields) {
@@ -203,7 +219,10 @@ public record Mark(Map<String, String> fields) {
     return text.toString().getBytes(StandardCharsets.UTF_8);
   }
 
-  /** Reads a mark; empty if it is garbage, or of a schema that we don't know. */
+  /**
+   * Reads a mark; empty if any of it could not be one of ours, or is of a schema that we don't
+   * know.
+   */
   public static Optional<Mark> parse(byte[] bytes) {
     Map<String, String> fields = new LinkedHashMap<>();
     for (String field : new String(bytes, StandardCharsets.UTF_8).split("\0")) {
@@ -213,9 +232,12 @@ public record Mark(Map<String, String> fields) {
     Mark mark = new Mark(Collections.unmodifiableMap(fields));
     try {
       mark.process("owner");
-      mark.process("leader");
+      Optional<Long> leader = mark.leader().map(it -> (long) it.pid());
+      OptionalLong pid = leader.map(OptionalLong::of).orElse(OptionalLong.empty());
+      JobStart.of(mark.id(), pid, mark.mode(), mark.intent(), Instant.EPOCH);
+      mark.limits();
       boolean modes = List.of("run", "attach").contains(fields.getOrDefault("mode", ""));
-      boolean known = SCHEMA.equals(fields.get("schema")) && !mark.id().isEmpty() && modes;
+      boolean known = SCHEMA.equals(fields.get("schema")) && modes;
       return known ? Optional.of(mark) : Optional.empty();
     } catch (IllegalArgumentException garbage) {
       return Optional.empty();
