@@ -185,7 +185,7 @@ final class Adopt {
       if (asked.limitsRequired()) {
         requireLimits(pid, receipt);
       }
-      mark = mark.moved(moved);
+      mark = mark.moved(moved).unmet(receipt.limits());
       group.mark(mark);
       done = true;
       return new Adopted(pidfd, group, mark, receipt);

@@ -129,16 +129,25 @@ final class Recover {
     } catch (ErrnoException e) {
       if (leader.alive()) {
         letGo(group, mark.disowned());
-        leave(found, "its leader can't be watched: " + e.getMessage());
+        leave(found, "it can't be watched: " + e.getMessage());
         pidfd.ifPresent(Pidfd::close);
         return false;
       }
     }
     pidfd.ifPresent(Pidfd::close);
-    ended.add(conclude.unwatched(group.remains(mark)));
-    letGo(group, mark.disowned().ended());
-    linger.removeWhenEmpty(group);
+    tell(found, mark, group);
     return false;
+  }
+
+  private void tell(Found found, Mark mark, JobGroup group) {
+    try {
+      ended.add(conclude.unwatched(group.remains(mark)));
+      letGo(group, mark.disowned().ended());
+      linger.removeWhenEmpty(group);
+    } catch (ErrnoException e) {
+      letGo(group, mark.disowned());
+      leave(found, "its end can't be told: " + e.getMessage());
+    }
   }
 
   private static void letGo(JobGroup group, Mark mark) {

@@ -262,7 +262,7 @@ public final class Home {
         throw new IdInUseException(id, primary, "its leader lives elsewhere: recover() tells");
       }
       boolean tell = unknown && leader.isPresent() && !group.populated();
-      Optional<Remains> left = tell ? mark.map(group::remains) : Optional.empty();
+      Optional<Remains> left = tell ? Optional.of(group.remains(mark.get())) : Optional.empty();
       if (!group.remove()) {
         throw new IdInUseException(id, primary, "processes live in it");
       }

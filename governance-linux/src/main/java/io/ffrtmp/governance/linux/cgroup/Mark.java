@@ -4,6 +4,8 @@ import io.ffrtmp.governance.CpuMax;
 import io.ffrtmp.governance.IoMax;
 import io.ffrtmp.governance.JobStart;
 import io.ffrtmp.governance.Limit;
+import io.ffrtmp.governance.LimitOutcome;
+import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Mode;
 import io.ffrtmp.governance.Moved;
@@ -18,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.stream.Stream;
 
 /**
  * What a job's directory remembers, so that another JVM can find the job: an extended attribute
@@ -27,18 +30,23 @@ import java.util.OptionalLong;
  * <p>Its bytes are {@code KEY=VALUE} in UTF-8, each ended by a NUL, which no value can hold: {@code
  * schema}, {@code id}, {@code mode}, {@code intent}; {@code owner}, the process that watches the
  * job, until it lets go; {@code leader}, the workload's first process, from when it is known until
- * its end was told; each limit asked for; {@code place:HIERARCHY}, where the home is; {@code
- * origin:HIERARCHY}, where an attached process came from that left its place; and what became of
- * the processes that were attached to.
+ * its end was told; each limit asked for, and {@code unmet:LIMIT}, what became of one that is not
+ * in force; {@code place:HIERARCHY}, where the home is; {@code origin:HIERARCHY}, where an attached
+ * process came from that left its place; and what became of the processes that were attached to.
  */
 public record Mark(Map<String, String> fields) {
   private static final String SCHEMA = "1";
   private static final String PLACE = "place:";
   private static final String ORIGIN = "origin:";
   private static final String NOT_MOVED = "not_moved:";
+  private static final String UNMET = "unmet:";
 
   /** A limit asked for, in the kernel's form of v2. */
-  record Asked(Limit limit, String text) {}
+  record Asked(Limit limit, String text) {
+    private String key() {
+      return limit.wireName() + " " + text.replace('=', ':'); // which ends a key
+    }
+  }
 
   /** A mark owned by this process; no leader is known yet. */
   public static Mark of(String id, Mode mode, Optional<String> intent, Limits limits) {
@@ -181,6 +189,24 @@ public record Mark(Map<String, String> fields) {
     return all;
   }
 
+  /** The same with the status of each limit that is not in force, as nobody can read it back. */
+  public Mark unmet(List<LimitOutcome> outcomes) {
+    Map<String, String> unmet = new LinkedHashMap<>();
+    outcomes.stream()
+        .filter(each -> !each.status().inForce())
+        .forEach(
+            each ->
+                unmet.put(new Asked(each.limit(), each.asked()).key(), each.status().wireName()));
+    return with(UNMET, unmet);
+  }
+
+  /** What became of a limit that was not in force when the job began. */
+  Optional<Status> unmet(Asked asked) {
+    return Stream.of(Status.SUBSTITUTED, Status.DENIED, Status.UNSUPPORTED)
+        .filter(each -> each.wireName().equals(fields.get(UNMET + asked.key())))
+        .findFirst();
+  }
+
   /** Where the home is in a hierarchy, as a path. */
   Optional<String> place(Hierarchy hierarchy) {
     return Optional.ofNullable(fields.get(PLACE + hierarchy.field()));
@@ -197,20 +223,16 @@ public record Mark(Map<String, String> fields) {
    */
   public byte[] encode() {
     Map<String, String> less = new LinkedHashMap<>(fields);
-    List<String> not = keys(NOT_MOVED);
+    List<String> not = fields.keySet().stream().filter(key -> key.startsWith(NOT_MOVED)).toList();
     if (encode(less).length > Libc.XATTR_SIZE_MAX && not.size() > 1) {
       String more = "; and " + (not.size() - 1) + " more, for whom the mark has no room";
       less.keySet().removeAll(not.subList(1, not.size()));
       less.merge(not.get(0), more, String::concat);
     }
     if (encode(less).length > Libc.XATTR_SIZE_MAX) {
-      keys(Limit.IO_MAX.wireName()).forEach(less::remove);
+      less.keySet().removeIf(key -> key.contains(Limit.IO_MAX.wireName()));
     }
     return encode(less);
-  }
-
-  private List<String> keys(String prefix) {
-    return fields.keySet().stream().filter(key -> key.startsWith(prefix)).toList();
   }
 
   private static byte[] encode(Map<String, String> fields) {
