@@ -248,9 +248,7 @@ class MonitoringIT {
   @ParameterizedTest
   @MethodSource("questions")
   void documentedQuestion_hasAnAnswer(String question) throws Exception {
-    assertThat(prometheus.range(question, ended, ended, STEP))
-        .isNotEmpty()
-        .anyMatch(Series::tells);
+    assertThat(prometheus.range(question, ended, ended, STEP)).isNotEmpty().anyMatch(Series::tells);
   }
 
   static List<Panel> panels() throws IOException {
