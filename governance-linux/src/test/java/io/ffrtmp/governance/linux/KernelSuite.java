@@ -50,7 +50,7 @@ public final class KernelSuite implements TestExecutionListener {
                 includeEngines("junit-jupiter"),
                 includeTags("kernel"),
                 includeClassNamePatterns(args.length > 0 ? args[0] : ".*"))
-            .configurationParameter("junit.jupiter.execution.timeout.default", "300 s")
+            .configurationParameter("junit.jupiter.execution.timeout.default", "450 s")
             .build();
     LauncherFactory.create().execute(request, suite);
     System.exit(suite.end());
