@@ -83,15 +83,32 @@ final class Controllers {
 
   /**
    * Takes all controllers back, from the lowest level up. Where processes lived before there was a
-   * home, none can have been on, but for the root, which keeps its own.
+   * home, none can have been on, but for the root, which keeps its own; where others have groups
+   * beside the home by now, these may have limits.
    */
   synchronized void withdraw() {
     for (int i = levels.size() - 1; i >= 0; i--) {
-      for (String name : exempt(levels.get(i)) ? List.<String>of() : NAMES) {
-        disable(levels.get(i), name);
+      String level = levels.get(i);
+      for (String name : exempt(level) || (i == 0 && shared()) ? List.<String>of() : NAMES) {
+        disable(level, name);
       }
     }
     enabled.clear();
+  }
+
+  /** Whether there is anything beside the home, or that can't be told. */
+  private boolean shared() {
+    List<String> beside = new ArrayList<>();
+    try {
+      beside.addAll(files.subdirectories(levels.get(0)));
+      beside.removeAll(levels);
+    } catch (ErrnoException e) {
+      beside.add(e.getMessage());
+    }
+    if (!beside.isEmpty()) {
+      LOG.warn("{}: controllers stay on, for {}", levels.get(0), beside);
+    }
+    return !beside.isEmpty();
   }
 
   private void disable(String level, String name) {

@@ -73,6 +73,31 @@ class UnifiedKernelTest {
   }
 
   @Test
+  void release_groupOfOthersBesideTheHome_keepsItsLimits() throws Exception {
+    JobGroup outer = host.create("outer");
+    Process target = host.start("exec sleep 1000");
+    outer.place((int) target.pid());
+    Group place = Group.of(host.hierarchies.job().get(0), outer.toString());
+    Home home = new Home(files, List.of(place), "ffrtmp", false, Refusal.missing(host.hierarchies));
+    Mark mark = home.placed(CgroupHost.mark("job"));
+    JobGroup job = home.create("job", mark);
+    job.place((int) target.pid());
+    assertThat(job.apply(LIMITS)).allMatch(each -> each.status() == Status.APPLIED);
+    Path beside = Files.createDirectory(Path.of(outer + "/beside"));
+    Files.writeString(beside.resolve("memory.max"), "67108864");
+
+    assertThat(job.release(mark)).as("it can't go back").hasSize(1);
+    assertThat(beside.resolve("memory.max")).hasContent("67108864");
+    assertThat(handedDown(outer)).contains("memory");
+
+    Files.delete(beside);
+    assertThat(job.release(mark)).isEmpty();
+    assertThat(outer.holds((int) target.pid())).isTrue();
+    assertThat(job.remove()).isTrue();
+    assertThat(handedDown(outer)).isEmpty();
+  }
+
+  @Test
   void apply_processesInTheBase_isUnsupportedWithTheCure() throws Exception {
     JobGroup outer = host.create("outer");
     Process sleeper = host.start("exec sleep 1000");
