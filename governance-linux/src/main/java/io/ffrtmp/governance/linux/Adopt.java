@@ -167,6 +167,7 @@ final class Adopt {
       try {
         moveLeader(pid, home, group, residence, move);
       } catch (ErrnoException e) {
+        move.refused(pid, e);
         group = observeOnly(pid, home, group, mark, e);
       }
       if (pidfd.ended()) {

@@ -5,15 +5,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.ffrtmp.governance.AttachedJob;
 import io.ffrtmp.governance.Attachment;
 import io.ffrtmp.governance.CpuMax;
-import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.GovernanceException;
+import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.Job;
 import io.ffrtmp.governance.JobResult;
 import io.ffrtmp.governance.LimitOutcome;
 import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.Limits;
+import io.ffrtmp.governance.Recovery;
+import io.ffrtmp.governance.Recovery.Leftover;
 import io.ffrtmp.governance.linux.libc.Errno;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -95,7 +98,8 @@ class AttachFaultsKernelTest {
       undo(errno);
     }
     assertThat(operations).isGreaterThan(10);
-    System.out.printf("%s: %d operations failed in turn, %d refused%n", errno, operations, untouched);
+    System.out.printf(
+        "%s: %d operations failed in turn, %d refused%n", errno, operations, untouched);
   }
 
   private String what(String errno) {
@@ -105,13 +109,27 @@ class AttachFaultsKernelTest {
   /** By the next governor: it takes over what is there, and releases it. */
   private void undo(String errno) throws IOException {
     try (Governor next = LinuxGovernor.builder().directoryName(HOME).open()) {
-      List<Job> jobs = next.recover().jobs();
-      assertThat(jobs.size()).as(what(errno)).isLessThan(2);
-      jobs.forEach(each -> ((AttachedJob) each).release());
-      assertThat(next.recover().leftovers()).as(what(errno)).isEmpty();
+      Recovery found = next.recover();
+      assertThat(found.jobs().size()).as(what(errno)).isLessThan(2);
+      found.jobs().forEach(each -> ((AttachedJob) each).release());
+      boolean unmarked = files.failed().startsWith("setmark"); // then we own it while we live
+      for (Leftover each : found.leftovers()) {
+        boolean ours = each.reason().contains("process " + ProcessHandle.current().pid());
+        assertThat(unmarked && ours).as(what(errno) + each).isTrue();
+        undoByHand();
+      }
     }
     assertThat(unit.state()).as(what(errno)).isEqualTo(before);
     assertThat(target.isAlive()).as(what(errno)).isTrue();
+  }
+
+  /** As docs/attach.md tells an operator. */
+  private void undoByHand() throws IOException {
+    for (Path group : unit.tree.groups(ID)) {
+      JobTree.move(target.pid(), group.getParent().getParent());
+      Files.delete(group);
+      Files.delete(group.getParent());
+    }
   }
 
   /** What is called in force is what the kernel's files show, and the target is there. */
@@ -125,7 +143,9 @@ class AttachFaultsKernelTest {
       } else {
         assertThat(each.status()).as(told).isIn(Status.DENIED, Status.UNSUPPORTED);
         assertThat(each.cure()).as(told).isPresent();
-        assertThat(each.errno()).as(told).contains(errno);
+        if (!files.failed().startsWith("read /proc/")) { // then nobody knows where it is
+          assertThat(each.errno()).as(told).contains(errno);
+        }
       }
     }
     if (job.receipt().moved().orElseThrow().processes() == 0) {
@@ -177,7 +197,7 @@ class AttachFaultsKernelTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"EIO", "ENOENT"})
+  @ValueSource(strings = {"EIO", "EBUSY"})
   void release_anyOperationFails_putsBack_orSaysWhoIsNot(String errno) throws Exception {
     eachFails(
         errno,

@@ -53,7 +53,7 @@ final class FaultyFiles implements CgroupFiles {
 
   /** The operation that failed. */
   synchronized String failed() {
-    return victim < operations.size() ? operations.get(victim) : "none";
+    return victim >= 0 && victim < operations.size() ? operations.get(victim) : "none";
   }
 
   private synchronized void pass(String name, String path) throws ErrnoException {
