@@ -126,6 +126,12 @@ class AttachFaultsKernelTest {
   /** As docs/attach.md tells an operator. */
   private void undoByHand() throws IOException {
     for (Path group : unit.tree.groups(ID)) {
+      for (Path level : List.of(group.getParent(), group.getParent().getParent())) {
+        Path handed = level.resolve("cgroup.subtree_control");
+        if (Files.exists(handed)) {
+          Files.writeString(handed, "-memory -cpu -io");
+        }
+      }
       JobTree.move(target.pid(), group.getParent().getParent());
       Files.delete(group);
       Files.delete(group.getParent());
