@@ -18,7 +18,7 @@ import net.jqwik.api.Provide;
 import net.jqwik.api.domains.DomainContextBase;
 
 /** Any value of the vocabulary, for {@code @ForAll} parameters of its type. */
-class Vocabulary extends DomainContextBase {
+public class Vocabulary extends DomainContextBase {
   private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59.999999999Z");
 
   /** Any text without NUL and without unpaired surrogates. */

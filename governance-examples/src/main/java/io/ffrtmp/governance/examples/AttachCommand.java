@@ -36,6 +36,8 @@ final class AttachCommand implements Callable<Integer> {
 
   @Mixin private AskOptions ask = new AskOptions();
 
+  @Mixin private MetricsOptions metrics = new MetricsOptions();
+
   @Option(
       names = "--release-on-exit",
       description = "When we are told to end, put everything back as it was before.")
@@ -48,7 +50,7 @@ final class AttachCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    Foreground foreground = new Foreground(spec.commandLine().getErr(), ask.result());
+    Foreground foreground = new Foreground(spec.commandLine().getErr(), ask.result(), metrics);
     return foreground.attach(checkedAttachments(), releaseOnExit, propagateExit);
   }
 

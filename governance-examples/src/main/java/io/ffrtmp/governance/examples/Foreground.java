@@ -46,11 +46,13 @@ final class Foreground {
 
   private final PrintWriter err;
   private final Optional<ResultFile> file;
+  private final MetricsOptions metrics;
   private final CountDownLatch told = new CountDownLatch(1);
 
-  Foreground(PrintWriter err, Optional<ResultFile> file) {
+  Foreground(PrintWriter err, Optional<ResultFile> file, MetricsOptions metrics) {
     this.err = err;
     this.file = file;
+    this.metrics = metrics;
   }
 
   /** Runs the workload; the status to exit with. */
@@ -59,7 +61,7 @@ final class Foreground {
       file.get().check();
     }
     // In a delegated unit only ourselves are moved, and only if we are alone there.
-    Governor governor = LinuxGovernor.builder().becomeLeaf(true).open();
+    Governor governor = watched(LinuxGovernor.builder().becomeLeaf(true)).open();
     Runtime.getRuntime().addShutdownHook(new Thread(() -> close(governor), "ffrtmp-detach"));
     try {
       StartedJob job = governor.start(workload);
@@ -81,7 +83,7 @@ final class Foreground {
     if (file.isPresent()) {
       file.get().check();
     }
-    Governor governor = LinuxGovernor.builder().open();
+    Governor governor = watched(LinuxGovernor.builder()).open();
     List<AttachedJob> jobs = new CopyOnWriteArrayList<>();
     Runnable letGo = release ? () -> jobs.forEach(AttachedJob::release) : () -> {};
     Runtime.getRuntime()
@@ -103,6 +105,12 @@ final class Foreground {
     } finally {
       told.countDown();
     }
+  }
+
+  /** Told to whoever asks by HTTP; that is listening before anything starts. */
+  private LinuxGovernor.Builder watched(LinuxGovernor.Builder builder) throws IOException {
+    metrics.open().forEach(builder::listener);
+    return builder;
   }
 
   private static void attach(Governor governor, List<Attachment> all, List<AttachedJob> jobs) {

@@ -32,6 +32,8 @@ final class RunCommand implements Callable<Integer> {
 
   @Mixin private AskOptions ask = new AskOptions();
 
+  @Mixin private MetricsOptions metrics = new MetricsOptions();
+
   @Option(names = "--workdir", paramLabel = "DIR", description = "Start it in this directory.")
   private @Nullable String workdir;
 
@@ -55,7 +57,8 @@ final class RunCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    return new Foreground(spec.commandLine().getErr(), ask.result()).run(checkedWorkload());
+    return new Foreground(spec.commandLine().getErr(), ask.result(), metrics)
+        .run(checkedWorkload());
   }
 
   private Workload checkedWorkload() {

@@ -27,6 +27,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -66,7 +67,7 @@ final class Adopt {
     Pidfd pidfd = open(pid);
     boolean adopted = false;
     try {
-      Adopted all = attach(asked, id, check(pid, pidfd), pid, pidfd);
+      Adopted all = attach(asked, id, check(pid, pidfd), pidfd);
       adopted = true;
       return all;
     } catch (ErrnoException e) {
@@ -118,12 +119,10 @@ final class Adopt {
 
   /** What it is, by its pidfd and then its number, which is its own as long as it has not ended. */
   private ProcStat check(int pid, Pidfd pidfd) throws ErrnoException {
-    int depth =
-        ProcStatus.read((int) ProcessHandle.current().pid()).map(ProcStatus::depth).orElse(1);
     String text = files.read("/proc/" + pid + "/stat"); // throws EMFILE: then it has not ended
     ProcStat stat = ProcStat.parse(text).orElseThrow(() -> ended(pid));
     ProcStatus status = ProcStatus.read(pid).orElseThrow(() -> ended(pid));
-    if (ProcessTree.isAncestorOfOurs(pid)) {
+    if (ProcessTree.isAncestorOfOurs(pid, stat.startTime())) {
       throw new AttachRefusedException(
           Reason.OURSELVES, "process " + pid + " is this JVM, or one that it descends from");
     } else if (stat.kernelThread()) {
@@ -131,7 +130,7 @@ final class Adopt {
           Reason.KERNEL_THREAD, "process " + pid + " is the kernel's thread " + stat.comm());
     } else if (status.leader() != pid) {
       throw thread(pid);
-    } else if (status.depth() > depth) {
+    } else if (status.depth() > 1 && status.depth() > ownDepth()) {
       throw new AttachRefusedException(
           Reason.OTHER_NAMESPACE,
           "process " + pid + " lives in another pid namespace: attach from within that");
@@ -141,12 +140,17 @@ final class Adopt {
     return stat;
   }
 
+  private static int ownDepth() {
+    return ProcStatus.read((int) ProcessHandle.current().pid()).map(ProcStatus::depth).orElse(1);
+  }
+
   private static AttachRefusedException ended(int pid) {
     return new AttachRefusedException(Reason.ENDED, "process " + pid + " has ended");
   }
 
-  private Adopted attach(Attachment asked, String id, ProcStat stat, int pid, Pidfd pidfd)
+  private Adopted attach(Attachment asked, String id, ProcStat stat, Pidfd pidfd)
       throws ErrnoException, IdInUseException {
+    int pid = (int) asked.pid();
     Residence residence = Residence.of(files, hierarchies, pid);
     refuseIfGoverned(pid, residence);
     if (stat.threads() > 1 && residence.isSpread(pid)) {
@@ -154,8 +158,8 @@ final class Adopt {
           Reason.THREADS_SPREAD,
           "the threads of process " + pid + " live in several cgroups: a move would collapse them");
     }
-    Set<Integer> tree = ProcessTree.of(pid);
-    refuseIfInUse(asked.limits().memoryMaxBytes(), tree, pid);
+    Supplier<Set<Integer>> tree = () -> ProcessTree.of(pid);
+    refuseIfInUse(asked.limits().memoryMaxBytes(), tree.get(), pid);
     Home home = asked.leaveUnit() ? base.home() : residence.home(name, tree);
     Mark mark = Mark.of(id, Mode.ATTACH, asked.intent(), asked.limits());
     mark = home.placed(mark.leader(pid, stat.startTime()));
@@ -176,7 +180,7 @@ final class Adopt {
       if (group.exists() && !group.holds(pid)) {
         throw movedAway(pid);
       }
-      move.descendants(group.exists() ? ProcessTree.of(pid) : Set.of(), () -> ProcessTree.of(pid));
+      move.descendants(group.exists() ? tree.get() : Set.of(), tree);
       Moved moved = move.moved();
       Receipt receipt = Receipt.of(limits(asked, group, pid, move)).moved(moved);
       if (asked.limitsRequired()) {
@@ -270,7 +274,9 @@ final class Adopt {
 
   private static List<LimitOutcome> limits(Attachment asked, JobGroup group, int pid, Move move) {
     List<LimitOutcome> outcomes = new ArrayList<>(group.apply(asked.limits()));
-    outcomes.replaceAll(each -> Start.deniedUnlessHeld(each, group, pid, move.refusal()));
+    if (move.refusal().isPresent()) { // else the proof was that every hierarchy holds it
+      outcomes.replaceAll(each -> Start.deniedUnlessHeld(each, group, pid, move.refusal()));
+    }
     return outcomes;
   }
 

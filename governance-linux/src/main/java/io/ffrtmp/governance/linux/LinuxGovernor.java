@@ -100,6 +100,9 @@ public final class LinuxGovernor implements Governor {
     base =
         Base.find(
             builder.files, hierarchies, Optional.ofNullable(builder.base), builder.directoryName);
+    if (builder.base != null && !base.home().exists() && !hierarchies.job().isEmpty()) {
+      LOG.warn("base {} is a cgroup in no hierarchy here: jobs get no groups", builder.base);
+    }
     watcher = new Watcher("governance-watcher");
     linger = new Linger(watcher);
     conclude = new Conclude(List.copyOf(builder.listeners), this::unregister, linger, consumers);
@@ -396,7 +399,8 @@ public final class LinuxGovernor implements Governor {
     /**
      * The cgroup beneath which jobs get their groups, by its path as {@code /proc/self/cgroup}
      * shows paths, the same in each hierarchy. Default: our own cgroup if it is delegated to us;
-     * else, with privilege, the root of each hierarchy; else jobs get no group.
+     * else, with privilege, the root of each hierarchy; else jobs get no group. Nor do they where
+     * the path is no cgroup: each limit is then refused, and {@link Governor#host()} says so.
      */
     public Builder base(String cgroup) {
       Path path = Path.of(cgroup).normalize();

@@ -17,7 +17,7 @@ import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Watches leaders to their end, and has each job concluded once, off the watcher's thread. */
+/** Watches leaders to their end, and has each job concluded once, where nobody is held up. */
 final class Observer {
   private static final Logger LOG = LoggerFactory.getLogger(Observer.class);
 
@@ -102,6 +102,10 @@ final class Observer {
           }
         };
     Runnable conclusion = () -> conclude.ended(job, last);
+    if (conclude.neverBlocks(job)) {
+      conclusion.run();
+      return;
+    }
     try {
       results.execute(conclusion);
     } catch (OutOfMemoryError noThreadToBeHad) { // RLIMIT_NPROC, pids.max: then on this one

@@ -43,11 +43,11 @@ final class Start implements Spawner.Admission {
   private final JobGroup group;
   private Mark mark;
   private final AtomicBoolean canBeBorn;
-  private List<LimitOutcome> outcomes;
+  private final List<LimitOutcome> outcomes = new ArrayList<>();
   private OptionalInt birthplace = OptionalInt.empty();
 
   /**
-   * Writes and reads back the limits; the process is not there yet.
+   * A start in a group that was just made.
    *
    * @param canBeBorn whether processes are born in their group here; cleared when that fails
    */
@@ -56,7 +56,6 @@ final class Start implements Spawner.Admission {
     this.group = group;
     this.mark = mark;
     this.canBeBorn = canBeBorn;
-    this.outcomes = new ArrayList<>(group.apply(workload.limits()));
   }
 
   /** The mark as it stands on the group. */
@@ -70,10 +69,23 @@ final class Start implements Spawner.Admission {
 
   /** The process, placed and limited, executing its first instruction. */
   Spawned spawn(Spawner.Prepared prepared) throws SpawnException {
+    if (mustBePlaced()) {
+      return prepared.spawn(this); // the limits are written while the gate's shell starts
+    }
+    applyLimits();
+    return gated() ? prepared.spawn(this) : direct(prepared);
+  }
+
+  private boolean mustBePlaced() {
+    return group.exists() && !canBeBorn.get();
+  }
+
+  /** Writes and reads back the limits; the process is not in the group yet. */
+  private void applyLimits() throws SpawnException {
+    outcomes.addAll(group.apply(workload.limits()));
     if (workload.limitsRequired()) {
       requireLimits();
     }
-    return gated() ? prepared.spawn(this) : direct(prepared);
   }
 
   private Spawned direct(Spawner.Prepared prepared) throws SpawnException {
@@ -89,7 +101,10 @@ final class Start implements Spawner.Admission {
       }
       return throughGateForGood(prepared);
     } catch (ErrnoException e) {
-      throw platform(Step.GROUP, e);
+      if (SHORTAGES.contains(e.name())) {
+        throw platform(Step.GROUP, e);
+      }
+      return throughGateForGood(prepared);
     } finally {
       birthplace.ifPresent(Libc::close);
     }
@@ -110,7 +125,7 @@ final class Start implements Spawner.Admission {
 
   @Override
   public boolean gated() {
-    return (group.exists() && !canBeBorn.get()) || weightUnmet().isPresent();
+    return mustBePlaced() || weightUnmet().isPresent();
   }
 
   @Override
@@ -120,6 +135,9 @@ final class Start implements Spawner.Admission {
 
   @Override
   public void admit(int pid) throws SpawnException {
+    if (outcomes.isEmpty()) {
+      applyLimits();
+    }
     try {
       group.place(pid);
       if (group.exists() && !group.holds(pid)) {

@@ -106,7 +106,7 @@ class AttachKernelTest {
     governor.attach(of(process).limits(GENEROUS)).release();
     Map<String, String> before = state();
     int descriptors = HeldDescriptors.count();
-    int rounds = 1_000;
+    int rounds = 1_000 / LinuxHost.SLOWNESS;
     for (int i = 0; i < rounds; i++) {
       governor.attach(of(process).limits(GENEROUS)).release();
     }
@@ -118,7 +118,7 @@ class AttachKernelTest {
 
   @Test
   void attach_movesTheWholeTree_andThoseBornLaterAreInside() throws Exception {
-    Process process = target("sleep 60 & (sleep 60 & sleep 60) & while :; do sleep 0.05; done");
+    Process process = target("sleep 600 & (sleep 600 & sleep 600) & while :; do sleep 0.05; done");
     RunContract.soon().until(() -> process.descendants().count() >= 4);
     AttachedJob job = governor.attach(of(process).limits(GENEROUS));
     assertThat(job.receipt().moved().orElseThrow().processes()).isGreaterThanOrEqualTo(4);
@@ -132,6 +132,16 @@ class AttachKernelTest {
       assertThat(JobTree.pids(mount.resolve(unit.name))).contains(process.pid());
     }
     assertThat(tree.existing("stream")).isEmpty();
+  }
+
+  @Test
+  void attach_toWhatForksAllTheTime_takesNoChildForAStranger() throws Exception {
+    Process process = target("while :; do (:); done");
+    for (int round = 0; round < 10; round++) {
+      AttachedJob job = governor.attach(of(process).limits(GENEROUS));
+      assertThat(job.receipt().moved().orElseThrow().processes()).isPositive();
+      job.release();
+    }
   }
 
   @ParameterizedTest
@@ -165,7 +175,7 @@ class AttachKernelTest {
   @ParameterizedTest
   @ValueSource(ints = {9, 11, 15})
   void end_bySignal_isTold(int signal) throws Exception {
-    Process process = target("read end; kill -" + signal + " $$; sleep 60");
+    Process process = target("read end; kill -" + signal + " $$; sleep 600");
     ExitStatus status = endOnceAttached(process, of(process)).exitStatus().orElseThrow();
     assumeTrue(strangersExitsAreTold(), "this kernel does not tell how strangers end");
     assertThat(((ExitStatus.Signalled) status).signal()).isEqualTo(new Signal(signal));
@@ -173,14 +183,23 @@ class AttachKernelTest {
 
   @Test
   void end_whenNobodyReaps_isUnreaped_atTheMomentOfDeath() throws Exception {
-    // the shell's child becomes the child of a process that never waits
-    Process parent = target("exec 3<&0; (read end <&3) & echo $!; exec sleep 600 3<&-");
-    String line = parent.inputReader().readLine();
-    JobResult result = endOnceAttached(parent, Attachment.of(Long.parseLong(line.strip())));
+    Process parent = negligent();
+    JobResult result = endOnceAttached(parent, Attachment.of(onlyChild(parent)));
     assumeTrue(strangersExitsAreTold(), "this kernel does not tell how strangers end");
     assertThat(result.exitStatus()).contains(unknown(ExitStatus.Cause.UNREAPED));
     assertThat(result.processingTime()).as("not of its parent's").isLessThan(RunContract.PATIENCE);
     assertThat(result.verdict()).isEqualTo(Verdict.OBSERVATION_LOST);
+  }
+
+  /** A process that never reaps its child, which ends at a line on the standard input. */
+  private Process negligent() throws IOException {
+    Process parent = target("exec 3<&0; (read end <&3) & exec sleep 600 3<&-");
+    RunContract.soon().until(() -> LinuxHost.commandLine((int) parent.pid()).contains("600"));
+    return parent;
+  }
+
+  private static long onlyChild(Process parent) {
+    return parent.children().findFirst().orElseThrow().pid();
   }
 
   /** Attaches to what waits for a line on the standard input of a process, and then writes it. */
@@ -219,8 +238,8 @@ class AttachKernelTest {
           .isInstanceOf(AttachRefusedException.class)
           .hasMessageContaining("" + ProcessHandle.current().pid());
     }
-    assertThatThrownBy(() -> governor.attach(of(sleeper()).jobId("stream")))
-        .isInstanceOf(JobIdInUseException.class);
+    Process another = unit.outside(new ProcessBuilder("sleep", "600"));
+    assertThatThrownBy(() -> governor.attach(of(another))).isInstanceOf(JobIdInUseException.class);
     Map<String, String> after = state();
     after.keySet().retainAll(tree.groups("stream").stream().map(Path::toString).toList());
     before.keySet().retainAll(after.keySet());
@@ -266,8 +285,10 @@ class AttachKernelTest {
 
   @Test
   void attach_toAZombie_isRefused() throws Exception {
-    Process parent = target("sleep 0 & echo $!; exec sleep 60");
-    long zombie = Long.parseLong(parent.inputReader().readLine().strip());
+    Process parent = negligent();
+    long zombie = onlyChild(parent);
+    parent.getOutputStream().write('\n');
+    parent.getOutputStream().flush();
     RunContract.soon().until(() -> JobTree.state(zombie).filter(it -> it == 'Z').isPresent());
     assertRefused(Attachment.of(zombie), Reason.ENDED);
   }
@@ -275,14 +296,15 @@ class AttachKernelTest {
   @Test
   void attach_toAProcessOfAnotherPidNamespace_isRefused() throws Exception {
     LinuxHost.assumeProgram("unshare");
-    Process parent = target("exec unshare --pid --fork sleep 60");
+    assumeTrue(LinuxHost.root(), "needs root to make a pid namespace");
+    Process parent = target("exec unshare --pid --fork sleep 600");
     RunContract.soon().until(() -> parent.children().findAny().isPresent());
     assertRefused(Attachment.of(parent.children().findAny().orElseThrow()), Reason.OTHER_NAMESPACE);
   }
 
   @Test
   void memoryMax_belowUsage_isRefused_andTheTargetUntouched() throws Exception {
-    Process process = target("exec sleep 60");
+    Process process = target("exec sleep 600");
     Map<String, String> before = state();
     assertRefused(of(process).limits(Limits.NONE.memoryMaxBytes(4096)), Reason.MEMORY_IN_USE);
     assertThat(state()).isEqualTo(before);
@@ -333,7 +355,7 @@ class AttachKernelTest {
   void release_whenTheOldPlaceIsGone_goesToTheNearestAncestor_andSaysSo() throws Exception {
     Process process = sleeper();
     governor.close();
-    governor = LinuxGovernor.builder().base("/" + unit.name).open();
+    governor = LinuxGovernor.builder().base(RunContract.base(unit.name)).open();
     for (Path mount : tree.mounts()) {
       Files.createDirectory(mount.resolve(unit.name).resolve("old"));
       JobTree.move(process.pid(), mount.resolve(unit.name).resolve("old"));

@@ -12,7 +12,7 @@ final class AttachLife {
   public static void main(String[] arguments) throws Exception {
     if (arguments.length == 0) {
       SecondJvm.tell("up");
-      Thread.sleep(60_000);
+      Thread.sleep(Long.MAX_VALUE);
       return;
     }
     Attachment target =
@@ -24,7 +24,7 @@ final class AttachLife {
       job.usage();
       SecondJvm.tell("attached " + job.receipt().allInForce());
       if (arguments[0].equals("hold")) {
-        Thread.sleep(60_000);
+        Thread.sleep(Long.MAX_VALUE);
       }
       job.detach();
       ((AttachedJob) governor.recover().jobs().get(0)).release();

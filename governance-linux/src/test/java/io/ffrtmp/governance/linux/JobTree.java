@@ -1,6 +1,7 @@
 package io.ffrtmp.governance.linux;
 
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
@@ -59,6 +60,15 @@ final class JobTree {
 
   private static Path placeIn(String mount) {
     return Path.of(mount, LinuxHost.place());
+  }
+
+  /** Skips the test where it can't make groups. */
+  void assumeOurs() throws IOException {
+    assumeTrue(!trees.isEmpty(), "needs a cgroup file system with controllers");
+    for (Path mount : mounts()) {
+      boolean writable = !Files.getFileStore(mount).isReadOnly() && Files.isWritable(mount);
+      assumeTrue(writable, "needs privilege or a delegated cgroup, to make cgroups");
+    }
   }
 
   /** Whether this host has a controller that groups can be given. */

@@ -247,4 +247,25 @@ class LimitsBiteKernelTest extends RunContract {
     assertThat(job.usage()).isEqualTo(result.usage());
     assertThat(job.receipt()).isEqualTo(result.receipt());
   }
+
+  @Test
+  void usage_unified_knowsEveryCounter() throws Exception {
+    assumeTrue(tree.unified("memory") && tree.has("io"), "cgroup v1 counts no pressure");
+    wholeDisk();
+    boolean pressure = Files.isReadable(Path.of("/proc/pressure/cpu"));
+    String write = "dd if=/dev/zero of=data bs=1M count=2 oflag=direct";
+    String read = "dd if=data of=/dev/null bs=1M iflag=direct";
+    Limits limits = memory(64).cpuMax(CpuMax.cores(0.5));
+    JobResult result = governor.run(sh(write + " && " + read).limits(limits));
+    assertThat(result.exitStatus()).contains(new Exited(0));
+    for (Counter each : Counter.values()) {
+      boolean expected = pressure || !each.name().contains("PRESSURE");
+      assertThat(result.usage().get(each).isPresent()).as(each.name()).isEqualTo(expected);
+    }
+    assertThat(result.usage().get(Counter.MEMORY_PEAK_BYTES).orElseThrow()).isPositive();
+    assertThat(result.usage().get(Counter.IO_READ_BYTES).orElseThrow())
+        .isGreaterThanOrEqualTo(2 * MIB);
+    assertThat(result.usage().get(Counter.IO_WRITE_BYTES).orElseThrow())
+        .isGreaterThanOrEqualTo(2 * MIB);
+  }
 }

@@ -1,7 +1,6 @@
 package io.ffrtmp.governance.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.ffrtmp.governance.ExitStatus;
 import io.ffrtmp.governance.Governor;
@@ -48,21 +47,23 @@ class RecoverKernelTest {
   }
 
   private Governor open() {
-    return LinuxGovernor.builder().directoryName(name).open();
+    return open(name);
+  }
+
+  private static Governor open(String name) {
+    return LinuxGovernor.builder().base(LinuxHost.place()).directoryName(name).open();
   }
 
   @BeforeEach
-  void needsRoot() throws IOException {
-    assumeTrue(LinuxHost.root(), "needs root to make groups at the top of each hierarchy");
+  void begin() throws IOException {
+    tree.assumeOurs();
     tree.remove(name);
   }
 
   @AfterEach
   void end() throws IOException {
-    if (LinuxHost.root()) {
-      tree.remove(name);
-      RunContract.awaitWatchers(0); // the next test counts descriptors
-    }
+    tree.remove(name);
+    RunContract.awaitWatchers(0); // the next test counts descriptors
   }
 
   /** The main class of the second JVM: starts jobs of these ids, and waits to be killed. */
@@ -70,13 +71,13 @@ class RecoverKernelTest {
     private Worker() {}
 
     public static void main(String[] arguments) throws Exception {
-      try (Governor governor = LinuxGovernor.builder().directoryName(arguments[0]).open()) {
+      try (Governor governor = open(arguments[0])) {
         for (int i = 2; i < arguments.length; i++) {
           Workload workload = Workload.of("/bin/sleep", arguments[1]).limits(LIMITS);
           StartedJob job = governor.start(workload.jobId(arguments[i]).intent("test"));
           SecondJvm.tell("pid " + job.pid());
         }
-        Thread.sleep(60_000);
+        Thread.sleep(Long.MAX_VALUE);
       }
     }
   }
@@ -94,7 +95,7 @@ class RecoverKernelTest {
 
   @Test
   void startedJob_comesBackAsOne_insideItsLimits_andItsEndIsSeen() throws Exception {
-    startAndDie("60", "one");
+    startAndDie("600", "one");
     try (Governor governor = open()) {
       Recovery recovery = governor.recover();
       assertThat(recovery.ended()).isEmpty();
@@ -141,7 +142,7 @@ class RecoverKernelTest {
   @Test
   void twoRecoveriesAtOnce_neverShareAJob() throws Exception {
     String[] ids = {"a", "b", "c", "d", "e", "f", "g", "h"};
-    startAndDie("60", ids);
+    startAndDie("600", ids);
     ExecutorService both = Executors.newFixedThreadPool(2);
     try (Governor one = open();
         Governor other = open()) {
@@ -161,7 +162,7 @@ class RecoverKernelTest {
   void ownerAlive_isLeftToIt() throws Exception {
     try (Governor owner = open();
         Governor other = open()) {
-      StartedJob job = owner.start(Workload.of("/bin/sleep", "60").jobId("mine"));
+      StartedJob job = owner.start(Workload.of("/bin/sleep", "600").jobId("mine"));
       Recovery recovery = other.recover();
       assertThat(recovery.jobs()).isEmpty();
       assertThat(recovery.leftovers())
@@ -174,7 +175,7 @@ class RecoverKernelTest {
 
   @Test
   void unknownMark_isReportedAndLeft() throws Exception {
-    startAndDie("60", "strange");
+    startAndDie("600", "strange");
     Path group = tree.group("memory", "strange");
     CgroupFiles.kernel().mark(group.toString(), "schema=99".getBytes(StandardCharsets.UTF_8));
     try (Governor governor = open()) {
@@ -192,7 +193,7 @@ class RecoverKernelTest {
   void detachedJob_isRecoveredByTheSameGovernor_andByAnother() throws Exception {
     try (Governor governor = open()) {
       StartedJob job =
-          governor.start(Workload.of("/bin/sleep", "60").jobId("again").limits(LIMITS));
+          governor.start(Workload.of("/bin/sleep", "600").jobId("again").limits(LIMITS));
       job.detach();
       StartedJob again = (StartedJob) governor.recover().jobs().get(0);
       assertThat(again.pid()).isEqualTo(job.pid());

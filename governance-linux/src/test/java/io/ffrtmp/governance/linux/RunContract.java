@@ -2,7 +2,6 @@ package io.ffrtmp.governance.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.sun.jna.NativeLibrary;
 import io.ffrtmp.governance.Governor;
@@ -60,11 +59,7 @@ abstract class RunContract {
   @BeforeEach
   final void open() throws IOException {
     tree = new JobTree(name);
-    assumeTrue(!tree.mounts().isEmpty(), "needs a cgroup file system with controllers");
-    for (Path mount : tree.mounts()) {
-      boolean writable = !Files.getFileStore(mount).isReadOnly() && Files.isWritable(mount);
-      assumeTrue(writable, "needs privilege or a delegated cgroup, to make cgroups");
-    }
+    tree.assumeOurs();
     LEADERS.clear(); // all were reaped: what has such a number now is another process
     subreaper(true);
     governor = open(LinuxGovernor.builder());

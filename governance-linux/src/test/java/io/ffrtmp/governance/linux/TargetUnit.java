@@ -1,7 +1,5 @@
 package io.ffrtmp.governance.linux;
 
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
-
 import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -29,10 +27,10 @@ final class TargetUnit implements AutoCloseable {
     this("ffrtmp");
   }
 
-  /** With the jobs in a directory of this name. Skips the test without privilege. */
+  /** With the jobs in a directory of this name. Skips the test where it may make no groups. */
   TargetUnit(String directory) throws IOException {
-    assumeTrue(LinuxHost.root(), "needs root to make a unit for the target");
     tree = new JobTree(name + "/" + directory);
+    tree.assumeOurs();
     tree.remove(name);
     tree.make(name);
   }
@@ -44,13 +42,19 @@ final class TargetUnit implements AutoCloseable {
 
   /** A process that has done nothing before it reads its first line, once it is in the unit. */
   Process target(ProcessBuilder builder) throws IOException {
-    Process process = builder.start();
-    processes.add(process);
+    Process process = outside(builder);
     for (Path group : groups()) {
       JobTree.move(process.pid(), group);
     }
     process.getOutputStream().write('\n');
     process.getOutputStream().flush();
+    return process;
+  }
+
+  /** A process that is not in the unit, and ends with it all the same. */
+  Process outside(ProcessBuilder builder) throws IOException {
+    Process process = builder.start();
+    processes.add(process);
     return process;
   }
 

@@ -18,7 +18,7 @@ public final class Benchmark {
     if (all.contains("--help")) {
       System.out.print(Options.USAGE);
       Arrays.stream(Row.values())
-          .forEach(row -> System.out.printf("  %-8s %s%n", row.label(), row.title));
+          .forEach(row -> System.out.printf("  %-14s %s%n", row.label(), row.title));
     } else if (all.contains(ONE)) {
       Options options = Options.parse(all.subList(1, all.size()));
       Table table = new Table(System.out, options.gate());

@@ -17,7 +17,7 @@ class BenchmarkSmokeTest {
   void aShortRun_measuresEveryFigure_andNoneIsFarFromItsTarget() throws Exception {
     assumeTrue(
         Files.isExecutable(Path.of("/usr/bin/gcc")), "needs gcc to compile the yardstick in C");
-    String few = "--rows spawn,warm,create --rounds 40 --warmup 60 --gate 10";
+    String few = "--rows spawn,warm,create,attach --rounds 40 --warmup 60 --gate 10";
 
     boolean well = Benchmark.run(Options.parse(List.of(few.split(" "))));
 
@@ -25,10 +25,33 @@ class BenchmarkSmokeTest {
   }
 
   @Test
+  @Timeout(value = 60, unit = TimeUnit.SECONDS)
+  void theRowsOfMany_withFew_measureEveryFigure() throws Exception {
+    assumeTrue(
+        Files.isExecutable(Path.of("/usr/bin/gcc")), "needs gcc to compile the yardstick in C");
+    String few =
+        "--rows watch,strangers,ending,ending-grouped --watched 5,10 --ending 20 --rounds 5"
+            + " --warmup 5";
+
+    boolean measured = Benchmark.run(Options.parse(List.of(few.split(" "))));
+
+    assertThat(measured).as("every row was measured").isTrue();
+  }
+
+  @Test
   void options_asArguments_readBackEqual() {
     Options options =
         Options.parse(
-            List.of("--rows", "spawn,heap", "--gate", "--watched", "5,6", "--rounds", "7"));
+            List.of(
+                "--rows",
+                "spawn,heap",
+                "--gate",
+                "--watched",
+                "5,6",
+                "--rounds",
+                "7",
+                "--ending",
+                "8"));
 
     assertThat(Options.parse(options.arguments())).isEqualTo(options);
     assertThat(options.gate()).isEqualTo(2);

@@ -5,7 +5,10 @@ import com.sun.jna.Native;
 import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
 
-/** posix_spawn(3) and waitpid(2) of {@code /bin/true} from this JVM, with nothing around them. */
+/**
+ * posix_spawn(3) and waitpid(2) of {@code /bin/true}, and kill(2), from this JVM, with nothing
+ * around them.
+ */
 final class CLibrary {
   static {
     Native.register(CLibrary.class, NativeLibrary.getProcess());
@@ -42,4 +45,13 @@ final class CLibrary {
       Pointer environment);
 
   private static native int waitpid(int pid, int[] status, int options);
+
+  /** SIGKILL to a process that nobody has reaped yet. */
+  static void kill(long pid) {
+    if (kill((int) pid, 9) != 0) {
+      throw new IllegalStateException("kill " + pid + ": errno " + Native.getLastError());
+    }
+  }
+
+  private static native int kill(int pid, int signal);
 }

@@ -47,12 +47,22 @@ final class Cgroups {
     return mounts.containsKey("");
   }
 
+  /** The groups of a name, one in each hierarchy. */
+  List<Path> all(String name) {
+    return mounts.values().stream().distinct().map(path -> path.resolve(name)).toList();
+  }
+
+  /** Makes them. */
+  List<Path> makeAll(String name) throws IOException {
+    for (Path each : all(name)) {
+      Files.createDirectory(each);
+    }
+    return all(name);
+  }
+
   /** The yardstick's arguments: parents, which are made, and two limits. */
   List<String> make(String name) throws IOException {
-    List<Path> parents = parents(name);
-    for (Path parent : parents) {
-      Files.createDirectory(parent);
-    }
+    List<Path> parents = makeAll(name);
     List<String> arguments = new ArrayList<>(parents.stream().map(Path::toString).toList());
     if (unified()) {
       for (Path each : List.of(parents.get(0).getParent(), parents.get(0))) {
@@ -69,14 +79,16 @@ final class Cgroups {
     return arguments;
   }
 
-  void remove(String name) throws IOException {
-    for (Path parent : parents(name)) {
-      Files.deleteIfExists(parent);
-    }
+  /** The argument that makes it three limits; v1 alone. */
+  List<String> third(String name) {
+    int cpu = all(name).indexOf(mounts.get("cpu").resolve(name));
+    return List.of("-f", cpu + "/cpu.shares", "2048");
   }
 
-  private List<Path> parents(String name) {
-    return mounts.values().stream().distinct().map(path -> path.resolve(name)).toList();
+  void remove(String name) throws IOException {
+    for (Path parent : all(name)) {
+      Files.deleteIfExists(parent);
+    }
   }
 
   @Override

@@ -30,7 +30,12 @@ final class Coprocess implements AutoCloseable {
 
   /** The C program, told where groups are made. */
   static Coprocess yardstick(List<String> arguments) throws IOException {
-    List<String> command = new ArrayList<>(List.of(Launch.directory() + "/yardstick", "job"));
+    return yardstick("job", arguments);
+  }
+
+  /** The same, for groups of this name. */
+  static Coprocess yardstick(String name, List<String> arguments) throws IOException {
+    List<String> command = new ArrayList<>(List.of(Launch.directory() + "/yardstick", name));
     command.addAll(arguments);
     return new Coprocess(command);
   }
@@ -46,6 +51,10 @@ final class Coprocess implements AutoCloseable {
     if (new ProcessBuilder(gcc).inheritIO().start().waitFor() != 0) {
       throw new IOException("gcc could not compile the yardstick");
     }
+  }
+
+  long pid() {
+    return process.pid();
   }
 
   long ask(String command) throws IOException {

@@ -20,7 +20,7 @@ final class GroupMaker implements AutoCloseable {
           CgroupFiles.kernel(),
           Hierarchies.read(CgroupFiles.kernel()),
           Optional.empty(),
-          "bench-groups-" + ProcessHandle.current().pid());
+          "ffrtmp-bench-groups-" + ProcessHandle.current().pid());
 
   void makeAndRemove() throws Exception {
     JobGroup group = base.create(ID, Mark.of(ID, Mode.RUN, Optional.empty(), GroupRows.TWO));

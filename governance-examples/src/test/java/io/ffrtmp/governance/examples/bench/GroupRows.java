@@ -21,18 +21,18 @@ final class GroupRows {
   private static final String ENV = "Governance, two limits, environment not for dash";
 
   /** Beyond it, the first write of cgroup.procs waits for the kernel again. */
-  private static final long QUIET_MILLIS = 50;
+  static final long QUIET_MILLIS = 50;
 
   private GroupRows() {}
 
-  /** Measured with two arguments for {@link Coprocess#yardstick}. */
-  private interface Rounds {
+  /** Measured with a yardstick that makes groups. */
+  interface Rounds {
     Map<String, Samples> run(Coprocess yardstick) throws Exception;
   }
 
-  private static Map<String, Samples> measure(Rounds rounds) throws Exception {
+  static Map<String, Samples> measure(Rounds rounds) throws Exception {
     Cgroups cgroups = Cgroups.find().orElseThrow();
-    String name = "bench-c-" + ProcessHandle.current().pid();
+    String name = "ffrtmp-bench-c-" + ProcessHandle.current().pid();
     try (Coprocess yardstick = Coprocess.yardstick(cgroups.make(name))) {
       return rounds.run(yardstick);
     } finally {

@@ -1,5 +1,7 @@
 package io.ffrtmp.governance.examples.bench;
 
+import io.ffrtmp.governance.AttachedJob;
+import io.ffrtmp.governance.Attachment;
 import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.Workload;
@@ -39,26 +41,73 @@ final class JobsRow {
 
   private record Turn(State before, State during, State after) {}
 
+  /** Our own children, against ProcessBuilder's. */
   static void run(Options options, Table table) throws Exception {
-    int count = options.jobs();
     try (Governor governor = Peers.governor()) {
       for (int i = 0; i < PRACTICE; i++) {
         Peers.govern(governor, Workload.of(Peers.TRUE));
       }
-      governed(governor, count).run(); // so that every table has grown
-      List<Turn> turns = turns(number -> governed(governor, number), count, TURNS);
-      double each = print(table, "Governance", turns, count);
-      table.atMost("Governance, KB of memory a job", each, 3);
-      double fds = growth(turns, State::descriptors);
-      table.atMost("Governance, descriptors a job", fds / count, 1);
-      double left = median(turns.stream().map(t -> t.after.descriptors - t.before.descriptors));
-      table.atMost("Governance, descriptors left after the end", left, 0);
-      table.atMost(
-          "Governance, threads more with jobs than without", growth(turns, State::threads), 0);
+      governance(table, options.jobs(), number -> governed(governor, number));
     }
     Peers.processBuilder();
-    // Once: its idle threads, and their stacks, are there for the next minute.
-    print(table, "ProcessBuilder", turns(JobsRow::processes, count, 1), count);
+    peer(table, options.jobs(), "ProcessBuilder", JobsRow::processes);
+  }
+
+  /** Processes of others, against ProcessHandle.onExit. */
+  static void attached(Options options, Table table) throws Exception {
+    Cgroups cgroups = Cgroups.find().orElseThrow();
+    String name = "ffrtmp-bench-target-" + ProcessHandle.current().pid();
+    try (Strangers strangers = new Strangers(cgroups.makeAll(name));
+        Governor governor = Peers.governor()) {
+      attached(governor, strangers, PRACTICE).run();
+      governance(table, options.jobs(), number -> attached(governor, strangers, number));
+      peer(table, options.jobs(), "ProcessHandle", number -> handles(strangers, number));
+    } finally {
+      cgroups.remove(name);
+    }
+  }
+
+  private static void governance(Table table, int count, Crowd crowd) throws Exception {
+    crowd.start(count).run(); // so that every table has grown
+    List<Turn> turns = turns(crowd, count, TURNS);
+    double each = print(table, "Governance", turns, count);
+    table.atMost("Governance, KB of memory a job", each, 3);
+    double fds = growth(turns, State::descriptors);
+    table.atMost("Governance, descriptors a job", fds / count, 1);
+    double left = median(turns.stream().map(t -> t.after.descriptors - t.before.descriptors));
+    table.atMost("Governance, descriptors left after the end", left, 0);
+    table.atMost(
+        "Governance, threads more with jobs than without", growth(turns, State::threads), 0);
+  }
+
+  /** Once: its idle threads, and their stacks, are there for the next minute. */
+  private static void peer(Table table, int count, String who, Crowd crowd) throws Exception {
+    print(table, who, turns(crowd, count, 1), count);
+  }
+
+  private static Contest.Action attached(Governor governor, Strangers strangers, int count)
+      throws IOException {
+    AttachedJob[] jobs = new AttachedJob[count];
+    for (int i = 0; i < count; i++) {
+      jobs[i] = governor.attach(Attachment.of(strangers.start()));
+    }
+    return () -> {
+      for (AttachedJob job : jobs) {
+        CLibrary.kill(job.pid());
+      }
+      for (AttachedJob job : jobs) {
+        job.await();
+      }
+    };
+  }
+
+  private static Contest.Action handles(Strangers strangers, int count) throws IOException {
+    List<ProcessHandle> all = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      all.add(ProcessHandle.of(strangers.start()).orElseThrow());
+      all.get(i).onExit();
+    }
+    return () -> all.forEach(each -> CLibrary.kill(each.pid()));
   }
 
   private static Contest.Action governed(Governor governor, int count) {

@@ -10,18 +10,26 @@ import java.util.List;
  * @param gate how many times worse than its target a figure may be; 0 without a gate
  * @param jobs how many jobs live at once where their cost is counted
  * @param watched how many are watched where the latency of their ends is measured
+ * @param ending how many end at once
  */
 record Options(
-    List<Row> rows, int rounds, int warmup, double gate, int jobs, List<Integer> watched) {
+    List<Row> rows,
+    int rounds,
+    int warmup,
+    double gate,
+    int jobs,
+    List<Integer> watched,
+    int ending) {
   static final String USAGE =
       """
       usage: benchmark [--rows ROW,ROW...] [--rounds N] [--warmup N] [--gate [FACTOR]]
-                       [--jobs N] [--watched N,N...]
+                       [--jobs N] [--watched N,N...] [--ending N]
       The exit status tells nothing about the figures, except with --gate: 1 if one is worse than
       FACTOR (2) times its target. Rows:
       """;
 
-  static final Options DEFAULTS = new Options(Row.USUAL, 250, 100, 0, 1_000, List.of(100, 1_000));
+  static final Options DEFAULTS =
+      new Options(Row.USUAL, 250, 100, 0, 1_000, List.of(100, 1_000, 5_000), 10_000);
 
   static Options parse(List<String> arguments) {
     Options options = DEFAULTS;
@@ -42,10 +50,17 @@ record Options(
   private Options with(String option, String value) {
     return switch (option) {
       case "--rows" -> rows(List.of(value.split(",")).stream().map(Row::named).toList());
-      case "--rounds" -> new Options(rows, Integer.parseInt(value), warmup, gate, jobs, watched);
-      case "--warmup" -> new Options(rows, rounds, Integer.parseInt(value), gate, jobs, watched);
-      case "--jobs" -> new Options(rows, rounds, warmup, gate, Integer.parseInt(value), watched);
-      case "--watched" -> new Options(rows, rounds, warmup, gate, jobs, numbers(value));
+      case "--watched" -> new Options(rows, rounds, warmup, gate, jobs, numbers(value), ending);
+      default -> with(option, Integer.parseInt(value));
+    };
+  }
+
+  private Options with(String option, int value) {
+    return switch (option) {
+      case "--rounds" -> new Options(rows, value, warmup, gate, jobs, watched, ending);
+      case "--warmup" -> new Options(rows, rounds, value, gate, jobs, watched, ending);
+      case "--jobs" -> new Options(rows, rounds, warmup, gate, value, watched, ending);
+      case "--ending" -> new Options(rows, rounds, warmup, gate, jobs, watched, value);
       default -> throw new IllegalArgumentException(option + " is unknown");
     };
   }
@@ -55,11 +70,11 @@ record Options(
   }
 
   private Options gate(double factor) {
-    return new Options(rows, rounds, warmup, factor, jobs, watched);
+    return new Options(rows, rounds, warmup, factor, jobs, watched, ending);
   }
 
   Options rows(List<Row> chosen) {
-    return new Options(chosen, rounds, warmup, gate, jobs, watched);
+    return new Options(chosen, rounds, warmup, gate, jobs, watched, ending);
   }
 
   /** As arguments, for a JVM of its own. */
@@ -68,6 +83,7 @@ record Options(
     all.addAll(List.of("--rows", String.join(",", rows.stream().map(Row::label).toList())));
     all.addAll(List.of("--rounds", "" + rounds, "--warmup", "" + warmup, "--jobs", "" + jobs));
     all.addAll(List.of("--watched", String.join(",", watched.stream().map(n -> "" + n).toList())));
+    all.addAll(List.of("--ending", "" + ending));
     if (gate > 0) {
       all.addAll(List.of("--gate", "" + gate));
     }

@@ -20,7 +20,8 @@ final class Peers {
 
   /** One whose groups, if it makes any, are nobody else's. */
   static Governor governor() {
-    return LinuxGovernor.builder().directoryName("bench-" + ProcessHandle.current().pid()).open();
+    String name = "ffrtmp-bench-" + ProcessHandle.current().pid();
+    return LinuxGovernor.builder().directoryName(name).open();
   }
 
   static JobResult govern(Governor governor, Workload workload) throws InterruptedException {

@@ -12,9 +12,16 @@ enum Row {
   WARM("a job in its group, cgroup.procs written shortly before", User.ROOT, GroupRows::warm),
   COLD("a job in its group after 50 ms of quiet", User.ROOT, GroupRows::cold),
   CREATE("a group: make, 2 limits, read back, remove", User.ROOT, GroupRows::create),
+  ATTACH("attach to a process, cgroup.procs written shortly before", User.ROOT, AttachRow::warm),
+  ATTACH_COLD("attach to a process after 50 ms of quiet", User.ROOT, AttachRow::cold),
   WATCH("from a kill to the observer, own children", User.ORDINARY, WatchRow::run),
+  STRANGERS("from a kill to the observer, attached to", User.ORDINARY, StrangersRow::run),
+  ENDING("many jobs that end at once, without groups", User.ORDINARY, EndingRow::plain),
+  ENDING_GROUPED("many jobs that end at once, with groups", User.ROOT, EndingRow::grouped),
+  IDLE("CPU time of 20 s in which nothing ends", User.ORDINARY, IdleRow::run),
   JOBS("what a watched job costs, without groups", User.ORDINARY, JobsRow::run),
   GROUPED("what a watched job costs, with groups", User.ROOT, JobsRow::run),
+  ATTACHED("what an attached job costs, with groups", User.ROOT, JobsRow::attached),
   FIRST("first use in a JVM: time and resident memory", User.ORDINARY, FirstRow::run),
   CLI("the ffrtmp command line: time and resident memory", User.ANY, CommandLineRow::run);
 
@@ -44,7 +51,7 @@ enum Row {
   }
 
   String label() {
-    return name().toLowerCase(Locale.ROOT);
+    return name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
   static Row named(String label) {
@@ -56,8 +63,12 @@ enum Row {
 
   /** What the JVM that measures it is started with. */
   List<String> jvmOptions() {
-    return this == JOBS || this == GROUPED
-        ? List.of("-Xms64m", "-Xmx64m", "-XX:+AlwaysPreTouch", "-XX:+UseSerialGC")
-        : List.of("-Xmx256m");
+    return switch (this) {
+      case JOBS, GROUPED, ATTACHED ->
+          List.of("-Xms64m", "-Xmx64m", "-XX:+AlwaysPreTouch", "-XX:+UseSerialGC");
+      case STRANGERS, IDLE -> // not each that an ordinary user may only observe
+          List.of("-Xmx256m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error");
+      default -> List.of("-Xmx256m");
+    };
   }
 }

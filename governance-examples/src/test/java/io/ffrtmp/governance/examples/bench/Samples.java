@@ -10,6 +10,10 @@ record Samples(long[] sorted) {
     return new Samples(copy);
   }
 
+  double min() {
+    return sorted[0];
+  }
+
   double p50() {
     return quantile(0.50);
   }

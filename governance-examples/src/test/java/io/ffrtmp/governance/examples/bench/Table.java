@@ -27,17 +27,25 @@ final class Table {
 
   /** A heading, and what the columns of {@link #times} are. */
   void heading(String title, String reference) {
-    say("  %-52s %10s %10s  x %s", title, "p50 ms", "p99 ms", reference);
+    say("  %-52s %9s %9s %9s  p50, min x %s", title, "min ms", "p50 ms", "p99 ms", reference);
   }
 
-  /** Each contestant's times, and how many times the reference's p50 its own is. */
+  /**
+   * Each contestant's times, and how many times the reference's p50 its own is, and the same of the
+   * least: on a busy machine that tells of the work, and the p50 of the wait for a core as well.
+   */
   void times(Map<String, Samples> samples, String reference) {
-    double floor = samples.get(reference).p50();
+    Samples floor = samples.get(reference);
     samples.forEach(
         (name, each) ->
             say(
-                "  %-52s %10.3f %10.3f  %.2f",
-                name, each.p50() / 1e6, each.p99() / 1e6, each.p50() / floor));
+                "  %-52s %9.3f %9.3f %9.3f  %.2f, %.2f",
+                name,
+                each.min() / 1e6,
+                each.p50() / 1e6,
+                each.p99() / 1e6,
+                each.p50() / floor.p50(),
+                each.min() / floor.min()));
   }
 
   void atMost(String what, double reached, double target) {

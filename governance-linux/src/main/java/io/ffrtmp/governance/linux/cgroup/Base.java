@@ -22,13 +22,21 @@ public final class Base implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Base.class);
 
   private final CgroupFiles files;
+  private final Optional<String> configured;
   private final List<Site> sites;
   private final Home home;
   private final Map<String, Refusal> missing;
   private volatile Optional<String> leaf = Optional.empty();
+  private volatile Optional<Capability> asLeaf = Optional.empty();
 
-  private Base(CgroupFiles files, Hierarchies hierarchies, List<Site> sites, String name) {
+  private Base(
+      CgroupFiles files,
+      Hierarchies hierarchies,
+      Optional<String> configured,
+      List<Site> sites,
+      String name) {
     this.files = files;
+    this.configured = configured;
     this.sites = sites;
     this.missing = Refusal.missing(hierarchies);
     this.home = new Home(files, sites.stream().map(Site::group).toList(), name, true, missing);
@@ -46,7 +54,7 @@ public final class Base implements AutoCloseable {
     for (Hierarchy each : hierarchies.job()) {
       Site.find(hierarchies, each, configured).ifPresent(sites::add);
     }
-    return new Base(files, hierarchies, sites, name);
+    return new Base(files, hierarchies, configured, sites, name);
   }
 
   /** Whether a child can be born inside a job's group: it is one directory, of v2. */
@@ -86,26 +94,28 @@ public final class Base implements AutoCloseable {
 
   /**
    * Where we live right in our base on v2, moves us into a group beneath it, if we are alone there:
-   * a group with processes can't hand down controllers. {@link #close()} undoes it.
-   *
-   * @return what was done, or why not; empty where there is no need
+   * a group with processes can't hand down controllers. {@link #close()} undoes it. What was done,
+   * or why not, is among the {@link #capabilities()}.
    */
-  public Optional<Capability> becomeLeaf(String leafName) {
-    if (!bornInside() || !sites.get(0).isOurOwn()) {
-      return Optional.empty();
+  public void becomeLeaf(String leafName) {
+    if (bornInside() && sites.get(0).isOurOwn()) {
+      asLeaf = Optional.of(becomeLeafOf(sites.get(0).group(), leafName));
     }
-    Group own = sites.get(0).group();
+  }
+
+  private Capability becomeLeafOf(Group own, String leafName) {
     try {
       if (files.read(own.file("cgroup.procs")).strip().contains("\n")) {
-        return Optional.of(Capability.of("leaf", State.NO, "not alone").cure(Refusal.LEAF));
+        return Capability.of("leaf", State.NO, "not alone in " + own.directory())
+            .cure(Refusal.LEAF);
       }
       Call.unless(Errno.EEXIST, () -> files.mkdir(own.file(leafName)));
       files.write(own.file(leafName) + "/cgroup.procs", "0"); // stands for the writer
       leaf = Optional.of(own.file(leafName));
-      return Optional.of(Capability.of("leaf", State.YES, "moved into " + own.file(leafName)));
+      return Capability.of("leaf", State.YES, "moved into " + own.file(leafName));
     } catch (ErrnoException e) {
       String cure = Refusal.of(e, own.directory(), leafName).cure();
-      return Optional.of(Capability.of("leaf", State.NO, e.getMessage()).cure(cure));
+      return Capability.of("leaf", State.NO, e.getMessage()).cure(cure);
     }
   }
 
@@ -134,11 +144,14 @@ public final class Base implements AutoCloseable {
   public List<Capability> capabilities() {
     List<String> where = new ArrayList<>();
     sites.forEach(each -> where.add(each.group().directory() + " (" + each.why() + ")"));
-    String bases = where.isEmpty() ? "none" : String.join(", ", where);
+    String none = configured.map(path -> path + " is no cgroup here").orElse("none");
+    String bases = where.isEmpty() ? none : String.join(", ", where);
+    String cure = configured.isPresent() ? "make it, or configure another" : Refusal.DELEGATE;
     boolean pressure = bornInside() && Libc.access("/proc/pressure/cpu", Libc.R_OK) == 0;
     List<Capability> all = new ArrayList<>();
-    all.add(told("base", !sites.isEmpty(), bases, Refusal.DELEGATE));
+    all.add(told("base", !sites.isEmpty(), bases, cure));
     all.add(delegation());
+    asLeaf.ifPresent(all::add);
     for (Control each : Control.values()) {
       all.add(capability(each));
     }

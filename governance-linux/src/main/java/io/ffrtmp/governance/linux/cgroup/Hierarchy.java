@@ -39,13 +39,15 @@ public record Hierarchy(
 
   /** The path that a process has here, by the text of its {@code /proc/PID/cgroup}. */
   Optional<String> pathIn(String membership) {
-    for (String line : membership.split("\n")) {
-      String[] parts = line.split(":", 3);
-      if (parts.length == 3 && parts[1].equals(field)) {
-        return Optional.of(parts[2]);
-      }
+    String key = ":" + field + ":";
+    int at = membership.indexOf(key);
+    while (at >= 0 && membership.lastIndexOf(':', at - 1) > membership.lastIndexOf('\n', at)) {
+      at = membership.indexOf(key, at + 1); // that was part of a path
     }
-    return Optional.empty();
+    int end = at < 0 ? -1 : membership.indexOf('\n', at);
+    return at < 0
+        ? Optional.empty()
+        : Optional.of(membership.substring(at + key.length(), end < 0 ? membership.length() : end));
   }
 
   /** Whether this is the root cgroup of the whole system, which has no limits. */

@@ -224,13 +224,15 @@ public final class Home {
   /** Makes a directory, and the home above it if need be; false if it was there. */
   private boolean makeBelow(Group home, Group group) throws ErrnoException {
     for (int attempt = 1; ; attempt++) {
+      if (!lasting || attempt > 1) { // where a job is attached to, it is mostly the first there
+        make(home.directory());
+      }
       try {
         return make(group.directory());
       } catch (ErrnoException e) {
         if (e.errno() != Errno.ENOENT || attempt == ATTEMPTS) { // another governor's close()
           throw e;
         }
-        make(home.directory());
       }
     }
   }

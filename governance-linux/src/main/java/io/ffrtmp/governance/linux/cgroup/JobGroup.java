@@ -9,6 +9,7 @@ import io.ffrtmp.governance.Receipt;
 import io.ffrtmp.governance.ResourceUsage;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Libc;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -111,7 +112,11 @@ public final class JobGroup {
     return new Remains(mark, verify(mark), usage(), oomKilled(), members().size());
   }
 
-  /** At the end: a limit in force that reads otherwise now is lost. */
+  /**
+   * At the end: a limit in force that reads otherwise now is lost. On v2 a group that is gone held
+   * to the end: systemd removes those of a unit that stops, and whether its leader had been moved
+   * out is seen in the leader.
+   */
   public Receipt readBack(Receipt receipt) {
     List<LimitOutcome> outcomes = new ArrayList<>();
     for (LimitOutcome each : receipt.limits()) {
@@ -119,7 +124,8 @@ public final class JobGroup {
       Optional<Group> group = each.status().inForce() ? holding(control) : Optional.empty();
       outcomes.add(group.map(it -> control.check(files, it, each)).orElse(each));
     }
-    return receipt.limits(outcomes);
+    boolean gone = unified() && Libc.access(toString(), Libc.F_OK) == Errno.ENOENT;
+    return gone ? receipt : receipt.limits(outcomes);
   }
 
   /**

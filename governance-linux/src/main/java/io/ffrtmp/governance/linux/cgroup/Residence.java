@@ -8,12 +8,13 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -21,6 +22,9 @@ import java.util.regex.Pattern;
 public final class Residence {
   /** The unit that a path belongs to (systemd.unit(5)). */
   private static final Pattern UNIT = Pattern.compile(".*/([^/]+\\.(?:service|scope))(?:/.*)?");
+
+  /** A list of children may lack one (proc_pid_task(5)); hardly the same one each time. */
+  private static final int LOOKS = 3;
 
   private final CgroupFiles files;
   private final Hierarchies hierarchies;
@@ -91,13 +95,13 @@ public final class Residence {
    * The home of a job inside the residence. On v2 there is none where others live beside the
    * workload: a group that has processes can't hand down controllers.
    *
-   * @param tree the processes of the workload
+   * @param tree finds the processes of the workload
    */
-  public Home home(String name, Collection<Integer> tree) throws ErrnoException {
+  public Home home(String name, Supplier<Set<Integer>> tree) throws ErrnoException {
     Map<String, Refusal> missing = Refusal.missing(hierarchies);
     List<Group> places = new ArrayList<>();
     for (Group each : groups) {
-      List<Integer> others = each.unified() ? others(each, Set.copyOf(tree)) : List.of();
+      List<Integer> others = each.unified() ? others(each, tree) : List.of();
       if (others.isEmpty()) {
         places.add(each);
       } else {
@@ -108,16 +112,23 @@ public final class Residence {
     return new Home(files, places, name, false, missing);
   }
 
-  private List<Integer> others(Group group, Set<Integer> tree) throws ErrnoException {
-    List<Integer> others = new ArrayList<>();
-    if (!group.hierarchy().isSystemRoot(group.directory())) {
-      files
-          .read(group.file("cgroup.procs"))
-          .lines()
-          .forEach(pid -> others.add((int) Counters.number(pid).orElse(0)));
-      others.removeAll(tree);
+  /** Who is not of the workload at any look: meanwhile that forks, and its children end. */
+  private List<Integer> others(Group group, Supplier<Set<Integer>> tree) throws ErrnoException {
+    List<Integer> others = new ArrayList<>(members(group));
+    for (int look = 0; look < LOOKS && !others.isEmpty(); look++) {
+      others.removeAll(tree.get());
+      others.retainAll(members(group));
     }
     return others;
+  }
+
+  private Set<Integer> members(Group group) throws ErrnoException {
+    Set<Integer> members = new HashSet<>();
+    if (!group.hierarchy().isSystemRoot(group.directory())) {
+      String pids = files.read(group.file("cgroup.procs"));
+      pids.lines().forEach(pid -> members.add((int) Counters.number(pid).orElse(0)));
+    }
+    return members;
   }
 
   private static Refusal inhabited(Group group, int others) {

@@ -7,17 +7,17 @@ public final class ErrnoException extends IOException {
   private static final long serialVersionUID = 1L;
 
   private final int errno;
-  private final String message;
+  private final String tried;
 
   /** With the errno's number and what was tried, such as {@code "open /etc/shadow"}. */
   public ErrnoException(int errno, String tried) {
     this.errno = errno;
-    this.message = tried + ": " + Errno.name(errno) + ", " + Libc.strerror(errno);
+    this.tried = tried;
   }
 
   @Override
   public String getMessage() {
-    return message;
+    return tried + ": " + Errno.name(errno) + ", " + Libc.strerror(errno);
   }
 
   public int errno() {

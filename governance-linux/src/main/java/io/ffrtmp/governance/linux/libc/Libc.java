@@ -23,6 +23,7 @@ public final class Libc {
 
   public static final int O_RDONLY = 0;
   public static final int O_WRONLY = 1;
+  public static final int O_RDWR = 2;
   public static final int O_CREAT = 0x40;
   public static final int O_NOCTTY = 0x100;
   public static final int O_TRUNC = 0x200;

@@ -4,6 +4,7 @@ import com.sun.jna.Function;
 import com.sun.jna.Native;
 import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
+import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -101,17 +102,19 @@ public final class Spawn {
 
   /** A NULL-terminated array of pointers, and behind it the NUL-terminated strings. */
   private static Pointer strings(List<byte[]> strings) {
-    long pointers = (strings.size() + 1L) * Long.BYTES;
-    Pointer memory = allocate(strings.stream().mapToLong(s -> s.length + 1).sum() + pointers);
-    long offset = pointers;
-    int index = 0;
+    int size = (strings.size() + 1) * Long.BYTES;
     for (byte[] string : strings) {
-      memory.setLong((long) index++ * Long.BYTES, Pointer.nativeValue(memory) + offset);
-      memory.write(offset, string, 0, string.length);
-      memory.setByte(offset + string.length, (byte) 0);
+      size += string.length + 1;
+    }
+    Pointer memory = allocate(size);
+    ByteBuffer image = Libc.buffer(new byte[size]); // copied at once: each access by JNA costs
+    int offset = (strings.size() + 1) * Long.BYTES;
+    for (byte[] string : strings) {
+      image.putLong(Pointer.nativeValue(memory) + offset);
+      image.duplicate().position(offset).put(string);
       offset += string.length + 1;
     }
-    memory.setLong((long) index * Long.BYTES, 0);
+    memory.write(0, image.array(), 0, size);
     return memory;
   }
 

@@ -56,11 +56,11 @@ final class Gate implements AutoCloseable {
   /** What is really spawned: the path, the arguments and the environment. */
   record Command(String path, List<byte[]> arguments, List<byte[]> environment) {}
 
-  /** The command that becomes the program with exactly these arguments and this environment. */
-  static Command command(String program, List<byte[]> arguments, Environment environment) {
-    return command(SHELL, !needsEnv(environment), program, arguments, environment);
-  }
-
+  /**
+   * The command that becomes the program with exactly these arguments and this environment.
+   *
+   * @param plain whether the shell {@linkplain #handsOn hands the environment on}
+   */
   static Command command(
       String shell,
       boolean plain,
@@ -86,11 +86,11 @@ final class Gate implements AutoCloseable {
   }
 
   /**
-   * Whether the environment must be handed over by env(1), which takes a path with = for more of
-   * it.
+   * Whether the shell hands this environment on unaltered; else env(1) does, which takes a path
+   * with = for more of it.
    */
-  static boolean needsEnv(Environment environment) {
-    return !isDash() || !environment.survivesDash();
+  static boolean handsOn(Environment environment) {
+    return isDash() && environment.survivesDash();
   }
 
   /**

@@ -31,7 +31,7 @@ public record ProcStat(
   public static Optional<ProcStat> parse(String stat) {
     int open = stat.indexOf('(');
     int close = stat.lastIndexOf(')');
-    String[] fields = close < 0 ? new String[0] : stat.substring(close + 1).strip().split(" ");
+    String[] fields = close < 0 ? new String[0] : stat.substring(close + 1).strip().split(" ", 21);
     if (open < 0 || open > close || fields.length < 20 || fields[0].length() != 1) {
       return Optional.empty();
     }

@@ -54,11 +54,18 @@ public final class ProcessTree {
     return tasks;
   }
 
-  /** Whether a process is this one, or one that it descends from, init included. */
-  public static boolean isAncestorOfOurs(int pid) {
+  /**
+   * Whether a process is this one, or one that it descends from, init included. None of these is
+   * younger than its child.
+   */
+  public static boolean isAncestorOfOurs(int pid, long startTime) {
     int each = (int) ProcessHandle.current().pid();
     while (each > 1 && each != pid) {
-      each = ProcStat.read(each).map(ProcStat::parent).orElse(0);
+      each =
+          ProcStat.read(each)
+              .filter(stat -> stat.startTime() >= startTime)
+              .map(ProcStat::parent)
+              .orElse(0);
     }
     return each == pid || pid == 1;
   }

@@ -26,12 +26,13 @@ final class Program {
    * The path of a command's program: one with a slash as it is, against the directory; another on
    * the search path, whose empty or relative elements are against the directory too.
    *
-   * @throws SpawnException ENOENT or EACCES if there is none that could be executed
+   * @throws SpawnException ENOENT or EACCES if there is no executable file; {@link #check} tells
+   *     whether the kernel knows its format
    */
   static String find(String command, String directory, String searchPath) throws SpawnException {
     if (command.indexOf('/') >= 0) {
       String path = absolute(command, directory);
-      check(path, directory);
+      checkFile(path, "program " + path);
       return path;
     }
     int errno = Errno.ENOENT;
@@ -39,7 +40,6 @@ final class Program {
       String candidate = absolute(element.isEmpty() ? command : element + "/" + command, directory);
       int error = Libc.access(candidate, Libc.X_OK);
       if (error == 0 && kindError(candidate) == 0) {
-        check(candidate, directory);
         return candidate;
       }
       errno = Libc.access(candidate, Libc.F_OK) == 0 ? Errno.EACCES : errno; // it is there
@@ -69,11 +69,10 @@ final class Program {
   private static void check(String path, String directory, String program, int depth)
       throws SpawnException {
     String what = depth == 0 ? "program " + path : "interpreter " + path + " of " + program;
-    int errno = depth > SCRIPT_DEPTH ? Errno.ELOOP : Libc.access(path, Libc.X_OK);
-    errno = errno == 0 ? kindError(path) : errno;
-    if (errno != 0) {
-      throw failed(errno, what + ": " + reason(errno));
+    if (depth > SCRIPT_DEPTH) {
+      throw failed(Errno.ELOOP, what + ": " + reason(Errno.ELOOP));
     }
+    checkFile(path, what);
     Optional<byte[]> readable = head(path);
     if (readable.isEmpty()) {
       return; // executable but not readable: only execve can tell more
@@ -86,6 +85,14 @@ final class Program {
       }
     } else {
       check(absolute(interpreter, directory), directory, path, depth + 1);
+    }
+  }
+
+  private static void checkFile(String path, String what) throws SpawnException {
+    int errno = Libc.access(path, Libc.X_OK);
+    errno = errno == 0 ? kindError(path) : errno;
+    if (errno != 0) {
+      throw failed(errno, what + ": " + reason(errno));
     }
   }
 

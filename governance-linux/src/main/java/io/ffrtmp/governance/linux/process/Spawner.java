@@ -89,8 +89,8 @@ public final class Spawner {
   public Prepared prepare(Workload workload) throws SpawnException {
     String here = System.getProperty("user.dir");
     String directory = workload.directory().map(path -> here(path.toString(), here)).orElse(here);
-    int errno = Libc.access(directory + "/.", Libc.X_OK);
-    if (workload.directory().isPresent() && errno != 0) {
+    int errno = workload.directory().isPresent() ? Libc.access(directory + "/.", Libc.X_OK) : 0;
+    if (errno != 0) {
       throw SpawnException.of(
           Step.DIRECTORY, errno, "directory " + directory + ": " + Errno.name(errno));
     }
@@ -174,9 +174,11 @@ public final class Spawner {
       }
     }
 
+    /** What the gate is to wait for is done while its shell starts, on another core. */
     private Spawned throughGate(Admission admission, int[] stdio, List<Integer> opened)
         throws SpawnException {
-      if (Gate.needsEnv(environment) && program.indexOf('=') >= 0) {
+      boolean plain = Gate.handsOn(environment);
+      if (!plain && program.indexOf('=') >= 0) {
         throw new SpawnException(
             StartFailure.of(
                 Fault.WORKLOAD,
@@ -188,7 +190,7 @@ public final class Spawner {
         throw lacking(Gate.SHELL);
       }
       try (Gate gate = new Gate()) {
-        Gate.Command command = Gate.command(program, arguments, environment);
+        Gate.Command command = Gate.command(Gate.SHELL, plain, program, arguments, environment);
         int[] ends = gate.childsEnds();
         int[] fds = {stdio[0], stdio[1], stdio[2], ends[0], ends[1]};
         int pid =
@@ -204,10 +206,11 @@ public final class Spawner {
         Optional<Pidfd> pidfd = Optional.empty();
         try {
           pidfd = Optional.of(Pidfd.open(pid));
+          Program.check(program, directory);
           admission.admit(pid);
           String status = gate.open();
           if (!status.isEmpty()) {
-            throw refused(status);
+            throw refused(status, plain);
           }
           return new Spawned(pid, pidfd, inheritedPipes());
         } catch (SpawnException | ErrnoException | RuntimeException e) {
@@ -222,8 +225,8 @@ public final class Spawner {
     }
 
     /** The shell could not execute the program though it looked well: look again for the errno. */
-    private SpawnException refused(String status) {
-      if (Gate.needsEnv(environment) && Libc.access(Gate.ENV, Libc.X_OK) != 0) {
+    private SpawnException refused(String status, boolean plain) {
+      if (!plain && Libc.access(Gate.ENV, Libc.X_OK) != 0) {
         return lacking(Gate.ENV);
       }
       try {
@@ -257,24 +260,33 @@ public final class Spawner {
 
     /** The sources of the child's 0, 1 and 2; those opened here are added to the list. */
     private int[] openStdio(List<Integer> opened) throws SpawnException {
-      int flags = Libc.O_WRONLY | Libc.O_CREAT | Libc.O_NOCTTY;
-      String input = workload.stdin().map(Object::toString).orElse(NULL);
-      int in = open(input, Libc.O_RDONLY | Libc.O_NOCTTY, opened);
+      OptionalInt nothing =
+          workload.stdin().isEmpty() || discards(workload.stdout()) || discards(workload.stderr())
+              ? OptionalInt.of(open(NULL, Libc.O_RDWR, opened))
+              : OptionalInt.empty();
+      int in =
+          workload.stdin().isEmpty()
+              ? nothing.getAsInt()
+              : open(workload.stdin().get().toString(), Libc.O_RDONLY | Libc.O_NOCTTY, opened);
       int[] stdio = {in, STDOUT, STDERR};
+      int flags = Libc.O_WRONLY | Libc.O_CREAT | Libc.O_NOCTTY;
       for (int i = STDOUT; i <= STDERR; i++) {
         Stdio output = i == STDOUT ? workload.stdout() : workload.stderr();
         String path = output.path().map(Object::toString).orElse(NULL);
-        boolean both = i == STDERR && workload.stdout().kind() == Stdio.Kind.DISCARD;
         stdio[i] =
             switch (output.kind()) {
               case INHERIT -> i;
               case SAME_AS_STDOUT -> stdio[STDOUT];
-              case DISCARD -> both ? stdio[STDOUT] : open(path, Libc.O_WRONLY, opened);
+              case DISCARD -> nothing.getAsInt();
               case TRUNCATE -> open(path, flags | Libc.O_TRUNC, opened);
               case APPEND -> open(path, flags | Libc.O_APPEND, opened);
             };
       }
       return stdio;
+    }
+
+    private static boolean discards(Stdio output) {
+      return output.kind() == Stdio.Kind.DISCARD;
     }
 
     private static int open(String path, int flags, List<Integer> opened) throws SpawnException {
