@@ -256,8 +256,7 @@ final class MonitoredWorker {
   private void endsUnreaped() throws Exception {
     Path pid = scratch.resolve("pid-" + ++number);
     Path go = scratch.resolve("go-" + number);
-    Process parent =
-        target(List.of("perl", "-e", REAPS_LATE, pid.toString(), go.toString()));
+    Process parent = target(List.of("perl", "-e", REAPS_LATE, pid.toString(), go.toString()));
     await().atMost(PATIENCE).until(() -> Files.exists(pid));
     AttachedJob job = attach(Long.parseLong(Files.readString(pid).strip()));
     Files.createFile(go);

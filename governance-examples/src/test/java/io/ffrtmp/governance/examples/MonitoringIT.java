@@ -27,6 +27,7 @@ import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import javax.xml.parsers.DocumentBuilder;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.AfterAll;
@@ -232,6 +233,22 @@ class MonitoringIT {
     HttpRequest request =
         HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/metrics")).build();
     return HttpClient.newHttpClient().send(request, BodyHandlers.ofString()).body();
+  }
+
+  static List<String> questions() throws IOException {
+    try (Stream<String> lines = Files.lines(Path.of("..", "docs", "visibility.md"))) {
+      return lines
+          .filter(line -> line.startsWith("    ") && line.contains("(ffrtmp_"))
+          .map(String::strip)
+          .toList();
+    }
+  }
+
+  /** Of {@code docs/visibility.md}. */
+  @ParameterizedTest
+  @MethodSource("questions")
+  void documentedQuestion_hasAnAnswer(String question) throws Exception {
+    assertThat(prometheus.range(question, ended, ended, STEP)).isNotEmpty().anyMatch(Series::tells);
   }
 
   static List<Panel> panels() throws IOException {

@@ -169,7 +169,7 @@ final class Adopt {
     try {
       Move move = new Move(group, residence);
       try {
-        move.leader(pid);
+        moveLeader(pid, home, group, residence, move);
       } catch (ErrnoException e) {
         group = observeOnly(pid, home, group, mark, e);
       }
@@ -177,8 +177,7 @@ final class Adopt {
         throw ended(pid);
       }
       if (group.exists() && !group.holds(pid)) {
-        throw new AttachRefusedException(
-            Reason.MOVED_AWAY, "somebody else moves process " + pid + " at the same time");
+        throw movedAway(pid);
       }
       move.descendants(group.exists() ? tree.get() : Set.of(), tree);
       Moved moved = move.moved();
@@ -195,6 +194,28 @@ final class Adopt {
         putBack(group, mark);
       }
     }
+  }
+
+  /** While no other governor does so: else the second would take it from the first. */
+  @SuppressWarnings("try") // the lock is held, not used
+  private void moveLeader(int pid, Home home, JobGroup group, Residence residence, Move move)
+      throws ErrnoException {
+    if (!group.exists()) {
+      move.leader(pid);
+      return;
+    }
+    try (CgroupFiles.Lock held = home.lock()) {
+      if (!residence.isOf(pid)) {
+        refuseIfGoverned(pid, Residence.of(files, hierarchies, pid));
+        throw movedAway(pid);
+      }
+      move.leader(pid);
+    }
+  }
+
+  private static AttachRefusedException movedAway(int pid) {
+    return new AttachRefusedException(
+        Reason.MOVED_AWAY, "somebody else moves process " + pid + " at the same time");
   }
 
   private static void refuseIfGoverned(int pid, Residence residence) throws ErrnoException {

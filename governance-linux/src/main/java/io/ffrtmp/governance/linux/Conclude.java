@@ -61,11 +61,6 @@ final class Conclude {
     this.linger = linger;
   }
 
-  /** What listeners threw, counted. */
-  long listenerFailures() {
-    return listenerFailures.get();
-  }
-
   /** Whether a job's end is a matter of microseconds: no group, and nobody is told meanwhile. */
   boolean neverBlocks(GovernedJob job) {
     return listeners.isEmpty() && !job.group.exists() && !JOBS.isInfoEnabled();
@@ -240,8 +235,8 @@ final class Conclude {
       try {
         event.accept(listener);
       } catch (RuntimeException | Error e) {
-        listenerFailures.incrementAndGet();
-        LOG.warn("a job listener failed; the job is not affected", e);
+        long failures = listenerFailures.incrementAndGet();
+        LOG.warn("a job listener failed, number {} here; the job is not affected", failures, e);
       }
     }
   }

@@ -202,9 +202,14 @@ class SystemdDelegationKernelTest {
   }
 
   @Test
-  void cgroupNamespace_withTheHostsMount_isGoverned() throws Exception {
-    String bare = "/usr/bin/unshare --cgroup ";
-    assertGovernedInside(systemd.service("namespace", DELEGATED, exec(bare, "leaf=true")));
+  void cgroupNamespace_withTheHostsMount_isToldAsOneWithoutCgroups() throws Exception {
+    Unit unit = systemd.service("namespace", DELEGATED, exec("/usr/bin/unshare --cgroup "));
+    Systemd.load();
+    unit.start();
+    long pid = pid(unit, "job");
+    assertThat(unit.hear("@ job cpu.max")).startsWith("UNSUPPORTED").contains("mount cgroups");
+    unit.hear("@ ready");
+    assertThat(Systemd.TOP + Systemd.cgroup(pid)).isEqualTo(unit.group().toString());
   }
 
   private static void assertGovernedInside(Unit unit) throws Exception {

@@ -22,9 +22,14 @@ final class TargetUnit implements AutoCloseable {
 
   private final List<Process> processes = new ArrayList<>();
 
-  /** Skips the test where it may make no groups. */
+  /** With the jobs in the usual directory. */
   TargetUnit() throws IOException {
-    tree = new JobTree(name + "/ffrtmp");
+    this("ffrtmp");
+  }
+
+  /** With the jobs in a directory of this name. Skips the test where it may make no groups. */
+  TargetUnit(String directory) throws IOException {
+    tree = new JobTree(name + "/" + directory);
     tree.assumeOurs();
     tree.remove(name);
     tree.make(name);

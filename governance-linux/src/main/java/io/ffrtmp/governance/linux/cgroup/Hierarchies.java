@@ -49,7 +49,10 @@ public final class Hierarchies {
     }
   }
 
-  /** Each line of {@code /proc/self/cgroup}, with the mount that shows the most of its tree. */
+  /**
+   * Each line of {@code /proc/self/cgroup}, with the mount that shows the most of its tree within
+   * our cgroup namespace: nothing can be moved out of that (cgroup_namespaces(7)).
+   */
   static Hierarchies resolve(List<Mount> mounts, String own, UnaryOperator<String> controllers) {
     List<Hierarchy> found = new ArrayList<>();
     for (String line : own.split("\n")) {
@@ -62,6 +65,7 @@ public final class Hierarchies {
       mounts.stream()
           .filter(each -> each.type().equals(unified ? "cgroup2" : "cgroup"))
           .filter(each -> unified || each.options().containsAll(old))
+          .filter(each -> !each.root().startsWith("/..")) // from outside our cgroup namespace
           .min(comparingInt(each -> each.root().length()))
           .ifPresent(
               mount -> {

@@ -7,6 +7,7 @@ import io.ffrtmp.governance.LimitOutcome.Detail;
 import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Libc;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -52,13 +53,22 @@ record Refusal(Status status, String file, String errno, String cure) {
   static Refusal missing(Hierarchies hierarchies, String controller) {
     return hierarchies
         .of(controller)
-        .map(each -> new Refusal(Status.DENIED, each.mountPoint(), "", DELEGATE))
+        .map(each -> denied(each.mountPoint()))
         .orElse(
             new Refusal(
                 Status.UNSUPPORTED,
                 "/proc/cgroups",
                 "",
-                "boot with cgroup_enable=" + controller + ", or hand the controller down"));
+                "boot with cgroup_enable="
+                    + controller
+                    + ", mount cgroups within this cgroup namespace, or hand the controller down"));
+  }
+
+  private static Refusal denied(String mountPoint) {
+    int errno = Libc.access(mountPoint, Libc.W_OK);
+    return errno == Errno.EROFS
+        ? of(new ErrnoException(errno, "write"), mountPoint, "")
+        : new Refusal(Status.DENIED, mountPoint, "", DELEGATE);
   }
 
   /** For each controller, why there would be no group for it. */
