@@ -135,6 +135,18 @@ class AttachKernelTest {
   }
 
   @Test
+  void attach_withAChildThatIsAZombie_tellsOfNobodyElsewhere() throws Exception {
+    Process parent = negligent();
+    long zombie = onlyChild(parent);
+    parent.getOutputStream().write('\n');
+    parent.getOutputStream().flush();
+    RunContract.soon().until(() -> JobTree.state(zombie).filter(it -> it == 'Z').isPresent());
+    AttachedJob job = governor.attach(of(parent).limits(GENEROUS));
+    assertThat(job.receipt().moved().orElseThrow().notMoved()).isEmpty();
+    assertThat(job.release().receipt().moved().orElseThrow().notMoved()).isEmpty();
+  }
+
+  @Test
   void attach_toWhatForksAllTheTime_takesNoChildForAStranger() throws Exception {
     Process process = target("while :; do (:); done");
     for (int round = 0; round < 10; round++) {
