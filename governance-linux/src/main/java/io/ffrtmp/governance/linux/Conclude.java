@@ -80,14 +80,14 @@ final class Conclude {
     JobResult result = freeze(job, new Ended(status), evidence);
     if (job.group.exists()) {
       linger.sweep();
-      removeOrLinger(job);
+      removeOrLinger(job, job.mark.disowned().ended());
     }
     return result;
   }
 
-  private void removeOrLinger(GovernedJob job) {
+  private void removeOrLinger(GovernedJob job, Mark left) {
     if (!job.group.remove()) {
-      mark(job, job.mark.disowned().ended());
+      mark(job, left);
       linger.removeWhenEmpty(job.group);
     }
   }
@@ -113,12 +113,17 @@ final class Conclude {
           Evidence evidence = whereabouts(job);
           Receipt before = job.group.readBack(job.receipt);
           ResourceUsage usage = job.group.usage();
+          Moved moved = before.moved().orElseGet(() -> halfAttached(job));
           List<NotMoved> elsewhere = job.group.release(job.mark);
-          Receipt receipt =
-              before.moved().map(it -> before.moved(and(it, elsewhere))).orElse(before);
-          removeOrLinger(job);
+          Receipt receipt = elsewhere.isEmpty() ? before : before.moved(and(moved, elsewhere));
+          removeOrLinger(job, job.group.letGo(job.mark));
           return freeze(job, new Detached(), receipt, usage, evidence);
         });
+  }
+
+  /** Its governor died before it told who was moved: they are in the group. */
+  private static Moved halfAttached(GovernedJob job) {
+    return Moved.of(job.group.members().size(), 0, List.of());
   }
 
   private static Moved and(Moved moved, List<NotMoved> more) {
