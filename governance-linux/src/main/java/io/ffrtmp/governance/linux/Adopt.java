@@ -188,6 +188,7 @@ final class Adopt {
       if (asked.limitsRequired()) {
         requireLimits(pid, receipt);
       }
+      mark = mark.unmet(receipt.limits());
       group.mark(mark);
       done = true;
       return new Adopted(pidfd, group, mark, receipt);
