@@ -80,6 +80,7 @@ class SystemdDelegationKernelTest {
     boolean subgroup = Systemd.version() >= 254;
     Unit target = systemd.service("target", USER, DELEGATED, "ExecStart=/bin/sleep 36000");
     Unit worker = systemd.service("worker", USER, DELEGATED, "KillMode=process", "MemoryMax=400M");
+    worker.add("Type=exec");
     worker.add(subgroup ? "DelegateSubgroup=supervisor" : "");
     Systemd.load();
     long attached = target.start().mainPid();
@@ -175,7 +176,7 @@ class SystemdDelegationKernelTest {
     starter.add(exec(scope, "leaf=true", "disk=" + Files.readString(DISK).strip()));
     Systemd.load();
     starter.start();
-    assertThat(starter.hear("@ survival")).contains("restart");
+    assertThat(starter.hear("@ survival")).isEqualTo("AT_RISK [kill_mode]");
     long pid = pid(starter, "job");
     starter.hear("@ job cpu.max");
     String io = starter.hear("@ job io.max");
@@ -248,7 +249,7 @@ class SystemdDelegationKernelTest {
     assertInForce(job, pid);
     kill(ProcessHandle.of(unit.mainPid()).orElseThrow().children().toList().get(0).pid());
     RunContract.soon().until(() -> !JobTree.alive(pid));
-    LinuxGovernor.builder().base("/").directoryName(name).open().close();
-    assertThat(job.getParent()).doesNotExist();
+    Files.delete(job); // of another pid namespace: no governor here removes it
+    Files.delete(job.getParent());
   }
 }
