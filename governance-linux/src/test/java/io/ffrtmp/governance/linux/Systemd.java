@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.awaitility.core.ConditionTimeoutException;
 
 /**
  * The units of systemd that a test makes, and what systemd and the kernel say of them: nothing here
@@ -224,7 +225,11 @@ final class Systemd {
 
     /** Waits for the next line of its log that starts so, and gives the rest of it. */
     String hear(String start) {
-      RunContract.soon().until(() -> find(start) >= 0);
+      try {
+        RunContract.soon().until(() -> find(start) >= 0);
+      } catch (ConditionTimeoutException e) {
+        throw new AssertionError("no '" + start + "' of " + this, e);
+      }
       int found = find(start);
       heard = found + 1;
       return lines().get(found).substring(start.length()).strip();
