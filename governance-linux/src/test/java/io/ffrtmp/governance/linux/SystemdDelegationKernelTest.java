@@ -10,10 +10,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Workers in units of systemd: what is handed to them, and what survives them. */
@@ -75,6 +77,7 @@ class SystemdDelegationKernelTest {
   }
 
   @Test
+  @Timeout(value = 15, unit = TimeUnit.MINUTES) // four JVMs, one after the other
   void delegatedUser_isFullyGoverned_andItsJobsSurviveKillAndRestart() throws Exception {
     Systemd.assumeUser();
     boolean subgroup = Systemd.version() >= 254;
