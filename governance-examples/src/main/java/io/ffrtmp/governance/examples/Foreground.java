@@ -109,7 +109,7 @@ final class Foreground {
 
   /** Told to whoever asks by HTTP; that is listening before anything starts. */
   private LinuxGovernor.Builder watched(LinuxGovernor.Builder builder) throws IOException {
-    metrics.open(err).ifPresent(server -> server.listeners().forEach(builder::listener));
+    metrics.open().forEach(builder::listener);
     return builder;
   }
 

@@ -1,19 +1,27 @@
 package io.ffrtmp.governance.examples;
 
+import io.ffrtmp.governance.JobListener;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.util.Optional;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /** Where to be asked how it goes; nothing of it is loaded unless a port is given. */
 final class MetricsOptions {
+  private static final int LARGEST_PORT = 65_535;
+
   @Option(
       names = "--metrics-port",
       paramLabel = "PORT",
       description =
           "Serve /metrics, /violations and /healthz by HTTP until it has ended; 0 takes any port.")
   private @Nullable Integer port;
+
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command = CommandSpec.create();
 
   @Option(
       names = "--metrics-address",
@@ -25,15 +33,20 @@ final class MetricsOptions {
   /**
    * Listens, if that was asked for, and says where.
    *
-   * @throws IllegalArgumentException if the port is none
+   * @return who must be told by the governor
+   * @throws ParameterException if the port is none
    * @throws IOException if it can't listen there
    */
-  Optional<MetricsServer> open(PrintWriter err) throws IOException {
+  List<JobListener> open() throws IOException {
     if (port == null) {
-      return Optional.empty();
+      return List.of();
+    }
+    if (port < 0 || port > LARGEST_PORT) {
+      String wrong = "--metrics-port " + port + " is not within 0 and " + LARGEST_PORT;
+      throw new ParameterException(command.commandLine(), wrong);
     }
     MetricsServer server = MetricsServer.open(address, port);
-    Ffrtmp.say(err, "serving " + server.uri() + "metrics");
-    return Optional.of(server);
+    Ffrtmp.say(command.commandLine().getErr(), "serving " + server.uri() + "metrics");
+    return server.listeners();
   }
 }

@@ -14,7 +14,6 @@ import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
-import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
 /**
@@ -22,44 +21,36 @@ import java.util.concurrent.Executors;
  * {@code /healthz}. It only reads: nothing that is asked here changes anything. Thread-safe; at
  * most four are answered at a time, by daemon threads.
  */
-final class MetricsServer implements AutoCloseable {
+final class MetricsServer {
   private static final int THREADS = 4;
-  private static final int LARGEST_PORT = 65_535;
 
   private final GovernanceMetrics metrics = new GovernanceMetrics();
   private final ViolationLog violations = new ViolationLog();
   private final PrometheusMeterRegistry registry =
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   private final HttpServer server;
-  private final ExecutorService threads;
 
   private MetricsServer(HttpServer server) {
     this.server = server;
     metrics.bindTo(registry);
-    threads =
-        Executors.newFixedThreadPool(
-            THREADS,
-            task -> {
-              Thread thread = new Thread(task, "ffrtmp-metrics");
-              thread.setDaemon(true);
-              return thread;
-            });
-    server.setExecutor(threads);
+    server.setExecutor(Executors.newFixedThreadPool(THREADS, MetricsServer::daemon));
     server.createContext("/", this::answer);
     server.start();
   }
 
+  private static Thread daemon(Runnable task) {
+    Thread thread = new Thread(task, "ffrtmp-metrics");
+    thread.setDaemon(true);
+    return thread;
+  }
+
   /**
-   * Listens.
+   * Listens until the JVM ends.
    *
    * @param port 0 takes any that is free
-   * @throws IllegalArgumentException if the port is not within 0 and 65535
    * @throws IOException if the address is none of ours, or the port is in use or not permitted
    */
   static MetricsServer open(String address, int port) throws IOException {
-    if (port < 0 || port > LARGEST_PORT) {
-      throw new IllegalArgumentException("--metrics-port " + port + " is not within 0 and 65535");
-    }
     try {
       InetSocketAddress where = new InetSocketAddress(InetAddress.getByName(address), port);
       return new MetricsServer(HttpServer.create(where, 0));
@@ -114,12 +105,5 @@ final class MetricsServer implements AutoCloseable {
     }
     exchange.sendResponseHeaders(status, body.length);
     exchange.getResponseBody().write(body);
-  }
-
-  @Override
-  public void close() {
-    server.stop(0);
-    threads.shutdownNow();
-    registry.close();
   }
 }

@@ -118,8 +118,9 @@ final class Adopt {
   }
 
   /** What it is, by its pidfd and then its number, which is its own as long as it has not ended. */
-  private static ProcStat check(int pid, Pidfd pidfd) throws ErrnoException {
-    ProcStat stat = ProcStat.read(pid).orElseThrow(() -> ended(pid));
+  private ProcStat check(int pid, Pidfd pidfd) throws ErrnoException {
+    String text = files.read("/proc/" + pid + "/stat"); // throws EMFILE: then it has not ended
+    ProcStat stat = ProcStat.parse(text).orElseThrow(() -> ended(pid));
     ProcStatus status = ProcStatus.read(pid).orElseThrow(() -> ended(pid));
     if (ProcessTree.isAncestorOfOurs(pid, stat.startTime())) {
       throw new AttachRefusedException(
@@ -168,7 +169,7 @@ final class Adopt {
     try {
       Move move = new Move(group, residence);
       try {
-        move.leader(pid);
+        moveLeader(pid, home, group, residence, move);
       } catch (ErrnoException e) {
         group = observeOnly(pid, home, group, mark, e);
       }
@@ -176,8 +177,7 @@ final class Adopt {
         throw ended(pid);
       }
       if (group.exists() && !group.holds(pid)) {
-        throw new AttachRefusedException(
-            Reason.MOVED_AWAY, "somebody else moves process " + pid + " at the same time");
+        throw movedAway(pid);
       }
       move.descendants(group.exists() ? tree.get() : Set.of(), tree);
       Moved moved = move.moved();
@@ -194,6 +194,28 @@ final class Adopt {
         putBack(group, mark);
       }
     }
+  }
+
+  /** While no other governor does so: else the second would take it from the first. */
+  @SuppressWarnings("try") // the lock is held, not used
+  private void moveLeader(int pid, Home home, JobGroup group, Residence residence, Move move)
+      throws ErrnoException {
+    if (!group.exists()) {
+      move.leader(pid);
+      return;
+    }
+    try (CgroupFiles.Lock held = home.lock()) {
+      if (!residence.isOf(pid)) {
+        refuseIfGoverned(pid, Residence.of(files, hierarchies, pid));
+        throw movedAway(pid);
+      }
+      move.leader(pid);
+    }
+  }
+
+  private static AttachRefusedException movedAway(int pid) {
+    return new AttachRefusedException(
+        Reason.MOVED_AWAY, "somebody else moves process " + pid + " at the same time");
   }
 
   private static void refuseIfGoverned(int pid, Residence residence) throws ErrnoException {

@@ -58,7 +58,8 @@ final class Move {
     if (group.exists()) {
       count(pid);
     } else {
-      notMoved.add(new NotMoved(pid, "it can have no group of its own in " + residence));
+      String why = group.errno().map(errno -> ", " + errno).orElse("");
+      notMoved.add(new NotMoved(pid, "it can have no group of its own in " + residence + why));
     }
   }
 

@@ -23,10 +23,7 @@ import io.ffrtmp.governance.Verdict;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -43,24 +40,14 @@ class AttachKernelTest {
   private static final Limits GENEROUS =
       Limits.NONE.cpuMax(CpuMax.cores(1.5)).cpuWeight(200).memoryMaxBytes(1L << 30);
 
-  private final String unit = "ffrtmp-test-unit-" + ProcessHandle.current().pid();
-  private final JobTree tree = tree(unit + "/ffrtmp");
-  private final List<Process> processes = new ArrayList<>();
+  private TargetUnit unit;
+  private JobTree tree;
   private Governor governor;
-
-  private static JobTree tree(String below) {
-    try {
-      return new JobTree(below);
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    }
-  }
 
   @BeforeEach
   void open() throws IOException {
-    tree.assumeOurs();
-    tree.remove(unit);
-    tree.make(unit);
+    unit = new TargetUnit();
+    tree = unit.tree;
     governor = LinuxGovernor.builder().open();
   }
 
@@ -68,52 +55,25 @@ class AttachKernelTest {
   void close() throws Exception {
     if (governor != null) {
       governor.close();
-      for (Process each : processes) {
-        each.descendants().forEach(ProcessHandle::destroyForcibly);
-        each.destroyForcibly().waitFor();
-      }
-      tree.remove(unit);
+      unit.close();
       RunContract.awaitWatchers(0); // the next test counts descriptors
     }
   }
 
-  /** A shell in the unit, which runs the script only once it is there. */
   private Process target(String script) throws IOException {
-    Process process = new ProcessBuilder("sh", "-c", "read go; " + script).start();
-    processes.add(process);
-    for (Path mount : tree.mounts()) {
-      JobTree.move(process.pid(), mount.resolve(unit));
-    }
-    process.getOutputStream().write('\n');
-    process.getOutputStream().flush();
-    return process;
+    return unit.target(script);
   }
 
   private Process sleeper() throws IOException {
-    Process process = target("exec sleep 600");
-    RunContract.soon().until(() -> LinuxHost.commandLine((int) process.pid()).contains("600"));
-    return process;
+    return unit.sleeper();
   }
 
-  private Attachment of(Process process) {
-    return Attachment.of(process.pid()).jobId("stream");
-  }
-
-  /** Everything of the unit that could differ: its directories, and who lives where. */
   private Map<String, String> state() throws IOException {
-    Map<String, String> state = new TreeMap<>();
-    for (Path mount : tree.mounts()) {
-      try (var all = Files.walk(mount.resolve(unit))) {
-        for (Path each : all.filter(Files::isDirectory).toList()) {
-          state.put(each.toString(), JobTree.pids(each).toString());
-        }
-      }
-      Path handed = mount.resolve(unit).resolve("cgroup.subtree_control");
-      if (Files.exists(handed)) {
-        state.put(handed.toString(), Files.readString(handed));
-      }
-    }
-    return state;
+    return unit.state();
+  }
+
+  private static Attachment of(Process process) {
+    return Attachment.of(process.pid()).jobId("stream");
   }
 
   @Test
@@ -164,12 +124,12 @@ class AttachKernelTest {
     assertThat(job.receipt().moved().orElseThrow().processes()).isGreaterThanOrEqualTo(4);
     assertThat(job.receipt().moved().orElseThrow().notMoved()).isEmpty();
     for (Path mount : tree.mounts()) {
-      assertThat(JobTree.pids(mount.resolve(unit))).isEmpty();
+      assertThat(JobTree.pids(mount.resolve(unit.name))).isEmpty();
     }
     JobResult result = job.release();
     assertThat(result.receipt().moved().orElseThrow().notMoved()).isEmpty();
     for (Path mount : tree.mounts()) {
-      assertThat(JobTree.pids(mount.resolve(unit))).contains(process.pid());
+      assertThat(JobTree.pids(mount.resolve(unit.name))).contains(process.pid());
     }
     assertThat(tree.existing("stream")).isEmpty();
   }
@@ -278,8 +238,7 @@ class AttachKernelTest {
           .isInstanceOf(AttachRefusedException.class)
           .hasMessageContaining("" + ProcessHandle.current().pid());
     }
-    Process another = new ProcessBuilder("sleep", "600").start();
-    processes.add(another);
+    Process another = unit.outside(new ProcessBuilder("sleep", "600"));
     assertThatThrownBy(() -> governor.attach(of(another))).isInstanceOf(JobIdInUseException.class);
     Map<String, String> after = state();
     after.keySet().retainAll(tree.groups("stream").stream().map(Path::toString).toList());
@@ -369,7 +328,7 @@ class AttachKernelTest {
   @Test
   void attach_toAThreadsSpreadOverGroups_isRefused() throws Exception {
     assumeTrue(!tree.unified("cpu"), "threads can be spread on cgroup v1 only");
-    Path elsewhere = tree.mount("cpu").resolve(unit).resolve("elsewhere");
+    Path elsewhere = tree.mount("cpu").resolve(unit.name).resolve("elsewhere");
     try (SecondJvm jvm = SecondJvm.of(AttachLife.class).start()) {
       jvm.hear("up");
       spreadThenAttach(jvm.pid(), elsewhere);
@@ -378,7 +337,7 @@ class AttachKernelTest {
 
   private void spreadThenAttach(int pid, Path elsewhere) throws IOException {
     for (Path mount : tree.mounts()) {
-      JobTree.move(pid, mount.resolve(unit));
+      JobTree.move(pid, mount.resolve(unit.name));
     }
     Files.createDirectory(elsewhere);
     String thread =
@@ -396,15 +355,15 @@ class AttachKernelTest {
   void release_whenTheOldPlaceIsGone_goesToTheNearestAncestor_andSaysSo() throws Exception {
     Process process = sleeper();
     governor.close();
-    governor = LinuxGovernor.builder().base(RunContract.base(unit)).open();
+    governor = LinuxGovernor.builder().base(RunContract.base(unit.name)).open();
     for (Path mount : tree.mounts()) {
-      Files.createDirectory(mount.resolve(unit).resolve("old"));
-      JobTree.move(process.pid(), mount.resolve(unit).resolve("old"));
+      Files.createDirectory(mount.resolve(unit.name).resolve("old"));
+      JobTree.move(process.pid(), mount.resolve(unit.name).resolve("old"));
     }
     AttachedJob job = governor.attach(of(process).limits(GENEROUS).leaveUnit(true));
     assertThat(tree.existing("stream")).hasSameSizeAs(tree.mounts());
     for (Path mount : tree.mounts()) {
-      Files.delete(mount.resolve(unit).resolve("old"));
+      Files.delete(mount.resolve(unit.name).resolve("old"));
     }
     Moved moved = job.release().receipt().moved().orElseThrow();
     if (!tree.unified("memory")) { // on v2 an inner node takes no process: it goes further up
@@ -412,7 +371,7 @@ class AttachKernelTest {
           .singleElement()
           .satisfies(it -> assertThat(it.reason()).contains("old is gone"));
       for (Path mount : tree.mounts()) {
-        assertThat(JobTree.pids(mount.resolve(unit))).contains(process.pid());
+        assertThat(JobTree.pids(mount.resolve(unit.name))).contains(process.pid());
       }
     }
     assertThat(process.isAlive()).isTrue();

@@ -37,6 +37,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -302,12 +304,23 @@ class GovernorKernelTest extends RunContract {
         };
     Recorder recorder = new Recorder();
     governor = open(LinuxGovernor.builder().listener(hostile).listener(recorder));
-    assertThat(governor.run(sh("exit 5").jobId("calm")).exitStatus()).contains(new Exited(5));
-    assertThatThrownBy(() -> governor.start(Workload.of("/no/such").jobId("failed")))
-        .isInstanceOf(StartFailedException.class);
+    List<String> log =
+        logged(
+            () -> {
+              assertThat(governor.run(sh("exit 5").jobId("calm")).exitStatus())
+                  .contains(new Exited(5));
+              assertThatThrownBy(() -> governor.start(Workload.of("/no/such").jobId("failed")))
+                  .isInstanceOf(StartFailedException.class);
+            });
     assertThat(recorder.events)
         .containsExactly("started calm", "finished calm", "startFailed failed");
     assertThat(thrown).hasValue(3);
+    assertThat(log.stream().filter(line -> line.contains("a job listener failed")))
+        .as("each is counted")
+        .satisfiesExactly(
+            first -> assertThat(first).contains("number 1 here"),
+            second -> assertThat(second).contains("number 2 here"),
+            third -> assertThat(third).contains("number 3 here"));
   }
 
   @Test
@@ -341,6 +354,10 @@ class GovernorKernelTest extends RunContract {
     }
     going.signal(Signal.TERM);
     soon().until(() -> !JobTree.alive(going.pid()));
+    Governor other = open(LinuxGovernor.builder());
+    StartedJob elsewhere = other.start(sh("exit 4"));
+    assertThat(elsewhere.await(PATIENCE)).as("another governor's job").isPresent();
+    assertThat(blocked.onExit()).as("while this one's listener blocks").isNotDone();
     release.countDown();
     assertThat(going.await(PATIENCE)).isPresent();
     assertThat(blocked.await(PATIENCE).orElseThrow().exitStatus()).contains(new Exited(1));
@@ -348,21 +365,13 @@ class GovernorKernelTest extends RunContract {
 
   @Test
   void logLine_ofAResult_isWrittenOnceAtInfo() throws Exception {
-    PrintStream stderr = System.err;
-    ByteArrayOutputStream captured = new ByteArrayOutputStream();
-    JobResult result;
-    try (PrintStream copy = new PrintStream(captured, true, StandardCharsets.UTF_8)) {
-      System.setErr(copy);
-      result = governor.run(sh("exit 0").limits(memory(64)).jobId("logged").intent("testing"));
-    } finally {
-      System.setErr(stderr);
-    }
+    AtomicReference<JobResult> told = new AtomicReference<>();
+    Workload workload = sh("exit 0").limits(memory(64)).jobId("logged").intent("testing");
     List<String> lines =
-        captured
-            .toString(StandardCharsets.UTF_8)
-            .lines()
-            .filter(l -> l.contains("JOB logged "))
+        logged(() -> told.set(governor.run(workload))).stream()
+            .filter(line -> line.contains("JOB logged "))
             .toList();
+    JobResult result = told.get();
     assertThat(lines).hasSize(1);
     assertThat(lines.get(0))
         .contains("INFO io.ffrtmp.governance.jobs")
@@ -372,5 +381,20 @@ class GovernorKernelTest extends RunContract {
                 + result.processingTime().toSeconds()
                 + "s | exit=0 | pid="
                 + result.pid().orElseThrow());
+  }
+
+  /** The lines that were logged meanwhile. */
+  private static List<String> logged(ThrowingCallable action) {
+    PrintStream stderr = System.err;
+    ByteArrayOutputStream captured = new ByteArrayOutputStream();
+    try (PrintStream copy = new PrintStream(captured, true, StandardCharsets.UTF_8)) {
+      System.setErr(copy);
+      action.call();
+    } catch (Throwable e) {
+      throw new AssertionError(e);
+    } finally {
+      System.setErr(stderr);
+    }
+    return captured.toString(StandardCharsets.UTF_8).lines().toList();
   }
 }

@@ -38,6 +38,11 @@ enum Seam {
    * The kernel's cgroup files, where this is run once at this seam, on the thread that got there.
    */
   CgroupFiles files(String jobId, Runnable reached) {
+    return files(event, occurrence, jobId, reached);
+  }
+
+  /** The same at the so-manieth of these events. */
+  static CgroupFiles files(String event, int occurrence, String jobId, Runnable reached) {
     Pattern pattern =
         Pattern.compile(event.replace("ID", "\\b" + Pattern.quote(jobId)), Pattern.DOTALL);
     AtomicInteger left = new AtomicInteger(occurrence);

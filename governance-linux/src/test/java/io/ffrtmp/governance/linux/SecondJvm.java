@@ -61,7 +61,12 @@ final class SecondJvm implements AutoCloseable {
 
     /** With this system property. */
     Launch with(String property, String value) {
-      options.add("-D" + property + "=" + value);
+      return option("-D" + property + "=" + value);
+    }
+
+    /** With this option of the JVM; the last word on what it sets. */
+    Launch option(String option) {
+      options.add(option);
       return this;
     }
 
@@ -76,7 +81,6 @@ final class SecondJvm implements AutoCloseable {
       command.addAll(List.of("/bin/sh", "-c", "ulimit -c 0; exec \"$@\"", "sh"));
       command.addAll(before);
       command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-      command.addAll(options);
       command.addAll(
           List.of(
               "-Xshare:auto",
@@ -87,10 +91,9 @@ final class SecondJvm implements AutoCloseable {
               "-XX:+SuppressFatalErrorMessage",
               "-XX:ErrorFile=/dev/null",
               "--enable-native-access=ALL-UNNAMED",
-              "-Djna.tmpdir=" + Classes.DIRECTORY.resolve("tmp"),
-              "-cp",
-              Classes.PATH,
-              main.getName()));
+              "-Djna.tmpdir=" + Classes.DIRECTORY.resolve("tmp")));
+      command.addAll(options);
+      command.addAll(List.of("-cp", Classes.PATH, main.getName()));
       command.addAll(arguments);
       ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
       return new SecondJvm(builder.directory(Classes.DIRECTORY.toFile()).start());

@@ -217,10 +217,10 @@ class StartedJobKernelTest extends RunContract {
   }
 
   @Test
-  void close_twoHundredRunningJobs_isQuickAndEachHasItsResult() throws Exception {
+  void close_manyRunningJobs_isQuickAndEachHasItsResult() throws Exception {
     List<StartedJob> jobs = new ArrayList<>();
     long from = System.nanoTime();
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 200 / LinuxHost.SLOWNESS; i++) {
       jobs.add(governor.start(sh("exec sleep 600")));
     }
     long started = System.nanoTime();

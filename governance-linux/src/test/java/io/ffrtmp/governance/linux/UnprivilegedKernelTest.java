@@ -5,9 +5,15 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.ffrtmp.governance.AttachRefusedException;
+import io.ffrtmp.governance.AttachedJob;
+import io.ffrtmp.governance.Attachment;
+import io.ffrtmp.governance.Capability;
 import io.ffrtmp.governance.CpuMax;
 import io.ffrtmp.governance.Ending.NeverStarted;
+import io.ffrtmp.governance.ExitStatus;
 import io.ffrtmp.governance.ExitStatus.Exited;
+import io.ffrtmp.governance.ExitStatus.Signalled;
 import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.IoMax;
 import io.ffrtmp.governance.JobResult;
@@ -15,6 +21,8 @@ import io.ffrtmp.governance.LimitOutcome;
 import io.ffrtmp.governance.LimitOutcome.Detail;
 import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.Limits;
+import io.ffrtmp.governance.Moved;
+import io.ffrtmp.governance.Signal;
 import io.ffrtmp.governance.StartFailedException;
 import io.ffrtmp.governance.StartFailure;
 import io.ffrtmp.governance.StartFailure.Fault;
@@ -29,6 +37,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -330,5 +339,104 @@ class UnprivilegedKernelTest {
   void weights_withinATenthOfASecond_areToldHonestly() throws Exception {
     assumeTrue(LinuxHost.autogroups(), "no autogroups");
     asNobody(TooFast.class).succeed();
+  }
+
+  /** Attaches to a process of its own, and to those of another user whose ids it is given. */
+  static final class Attacher {
+    private static final Limits LIMITS =
+        Limits.NONE.cpuMax(CpuMax.cores(1)).cpuWeight(50).memoryMaxBytes(1L << 30);
+
+    public static void main(String[] args) throws Exception {
+      try (Governor governor = open()) {
+        Process own = new ProcessBuilder("sh", "-c", "read end; exit 3").start();
+        AttachedJob job = observed(governor, own.pid());
+        own.getOutputStream().close();
+        assertEnded(governor, job.await(), new Exited(3));
+        List<AttachedJob> strangers = new ArrayList<>();
+        for (int i = 1; i < args.length; i++) {
+          strangers.add(observed(governor, Long.parseLong(args[i])));
+        }
+        if (strangers.isEmpty()) {
+          return;
+        }
+        AttachedJob first = strangers.get(0);
+        assertThat(first.release().verdict()).isEqualTo(Verdict.LIMITS_NOT_ENFORCED);
+        Attachment again = Attachment.of(first.pid());
+        assertThat(governor.attach(again).detach().verdict())
+            .isEqualTo(Verdict.DETACHED_WORKLOAD_CONTINUES);
+        strangers.set(0, observed(governor, first.pid()));
+        SecondJvm.tell("attached");
+        assertEnded(governor, strangers.get(0).await(), new Exited(0));
+        assertEnded(governor, strangers.get(1).await(), new Exited(42));
+        assertEnded(governor, strangers.get(2).await(), new Signalled(Signal.KILL, false));
+      }
+    }
+
+    /** It lives, so it is observed; it is not ours to move, so every limit is denied. */
+    private static AttachedJob observed(Governor governor, long pid) {
+      Attachment attachment = Attachment.of(pid).limits(LIMITS);
+      assertThat(
+              catchThrowableOfType(
+                      AttachRefusedException.class,
+                      () -> governor.attach(attachment.limitsRequired(true)))
+                  .reason())
+          .isEqualTo(AttachRefusedException.Reason.LIMITS_REQUIRED);
+      AttachedJob job = governor.attach(attachment);
+      assertThat(job.receipt().limits()).hasSize(3);
+      for (LimitOutcome each : job.receipt().limits()) {
+        assertThat(each.status()).as("%s", each).isEqualTo(Status.DENIED);
+        assertThat(each.errno().orElse("none")).as("%s", each).isIn("EACCES", "EPERM");
+        assertThat(each.cure()).as("%s", each).isPresent();
+      }
+      Moved moved = job.receipt().moved().orElseThrow();
+      assertThat(moved.processes()).isZero();
+      assertThat(moved.notMoved())
+          .singleElement()
+          .satisfies(it -> assertThat(it.pid()).isEqualTo(pid))
+          .satisfies(it -> assertThat(it.reason()).containsAnyOf("EACCES", "EPERM"));
+      return job;
+    }
+
+    private static void assertEnded(Governor governor, JobResult result, ExitStatus status) {
+      boolean told =
+          governor
+              .host()
+              .capability("exit_status_of_strangers")
+              .filter(it -> it.state() == Capability.State.YES)
+              .isPresent();
+      if (told) {
+        assertThat(result.exitStatus()).contains(status);
+      } else {
+        assertThat(result.exitStatus().orElseThrow())
+            .isIn(status, new ExitStatus.Unknown(ExitStatus.Cause.KERNEL_TOO_OLD));
+      }
+      assertThat(result.verdict()).isEqualTo(Verdict.LIMITS_NOT_ENFORCED);
+    }
+  }
+
+  @Test
+  void attach_toItsOwnProcess_observesOnly_andSaysWhy() throws Exception {
+    asNobody(Attacher.class).succeed();
+  }
+
+  @Test
+  void attach_toAnotherUsersProcess_observesOnly_andIsToldItsEnd() throws Exception {
+    try (TargetUnit unit = new TargetUnit()) {
+      Process zero = unit.target("read end; exit 0");
+      Process other = unit.target("read end; exit 42");
+      Process killed = unit.target("read end; kill -9 $$");
+      Object[] pids = {dir, zero.pid(), other.pid(), killed.pid()};
+      Map<String, String> before = unit.state();
+      try (SecondJvm jvm =
+          SecondJvm.of(Attacher.class, pids).with("test.name", NAME).as(NOBODY).start()) {
+        jvm.hear("attached");
+        assertThat(unit.state()).isEqualTo(before);
+        for (Process each : List.of(zero, other, killed)) {
+          assertThat(each.isAlive()).isTrue();
+          each.getOutputStream().close();
+        }
+        assertThat(jvm.awaitEnd()).as("%s", jvm).isZero();
+      }
+    }
   }
 }

@@ -16,18 +16,20 @@ import io.ffrtmp.governance.Verdict;
 import io.micrometer.core.instrument.DistributionSummary;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.Meter.Id;
 import io.micrometer.core.instrument.Meter.Type;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tag;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.Timer;
 import io.micrometer.core.instrument.binder.MeterBinder;
-import io.micrometer.core.instrument.composite.CompositeMeterRegistry;
 import java.time.Duration;
-import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
-import java.util.concurrent.atomic.LongAdder;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.DoubleAdder;
 import java.util.stream.Stream;
 
 /**
@@ -54,12 +56,10 @@ public final class GovernanceMetrics implements MeterBinder, JobListener {
   /** From 16 MiB to 64 GiB. */
   private static final double[] BYTES = {0x1p24, 0x1p26, 0x1p28, 0x1p30, 0x1p32, 0x1p34, 0x1p36};
 
-  /** What is bound, as one registry. */
-  private final CompositeMeterRegistry meters = new CompositeMeterRegistry();
-
   private final MetricNames names;
   private final Tags common;
-  private final Map<String, LongAdder> sums = new HashMap<>();
+  private final Map<Id, DoubleAdder> sums = new ConcurrentHashMap<>();
+  private final Set<MeterRegistry> bound = ConcurrentHashMap.newKeySet();
 
   /** With the prefix {@code ffrtmp} and no tags. */
   public GovernanceMetrics() {
@@ -96,71 +96,73 @@ public final class GovernanceMetrics implements MeterBinder, JobListener {
     sum(Type.COUNTER, OOM_KILLS, "Processes killed for want of memory, in what has ended");
     sum(Type.TIMER, CPU, "CPU time of workloads that have ended");
     sum(Type.TIMER, CPU_THROTTLED, "Time held back by cpu.max, of workloads that have ended");
-    Stream.of(modes).forEach(this::duration);
-    memoryPeak();
   }
 
   private static Tag[] tags(String key, Stream<String> values) {
     return values.map(value -> Tag.of(key, value)).toArray(Tag[]::new);
   }
 
-  /** A series for each combination of tags; a timer is added to in microseconds. */
+  /** A series for each combination of tags. */
   private void sum(Type type, String name, String description, Tag[]... by) {
     Stream<Tags> all = Stream.of(common);
     for (Tag[] each : by) {
       all = all.flatMap(tags -> Stream.of(each).map(tag -> tags.and(tag)));
     }
-    all.forEach(tags -> register(type, name, description, tags));
+    String unit = type == Type.TIMER ? "seconds" : null;
+    all.forEach(tags -> sums.put(new Id(name, tags, unit, description, type), new DoubleAdder()));
   }
 
-  /** A registry holds a counter's object weakly; the function that it holds holds the sum too. */
-  private void register(Type type, String name, String description, Tags tags) {
-    LongAdder sum = sums.computeIfAbsent(name + tags, key -> new LongAdder());
-    if (type == Type.GAUGE) {
-      Gauge.builder(names.of(name), sum::sum).description(description).tags(tags).register(meters);
+  /** A sum is found by its name and tags. */
+  private void add(double amount, String name, String... tags) {
+    Id id = new Id(name, common.and(tags), null, null, Type.COUNTER);
+    Objects.requireNonNull(sums.get(id), name).add(amount);
+  }
+
+  @Override
+  public void bindTo(MeterRegistry registry) {
+    sums.forEach((id, sum) -> bind(registry, id, sum));
+    Stream.of(Mode.values()).forEach(mode -> duration(registry, mode));
+    memoryPeak(registry);
+    bound.add(registry);
+  }
+
+  /** A registry holds a sum weakly; the function that it holds holds the sum too. */
+  private void bind(MeterRegistry registry, Id id, DoubleAdder sum) {
+    String name = names.of(id.getName());
+    String text = id.getDescription();
+    if (id.getType() == Type.GAUGE) {
+      Gauge.builder(name, sum::sum).tags(id.getTags()).description(text).register(registry);
     } else {
-      double unit = type == Type.TIMER ? 1e6 : 1;
-      FunctionCounter.builder(names.of(name), sum, same -> sum.sum() / unit)
-          .description(description)
-          .baseUnit(type == Type.TIMER ? "seconds" : null)
-          .tags(tags)
-          .register(meters);
+      FunctionCounter.builder(name, sum, same -> sum.sum())
+          .tags(id.getTags())
+          .description(text)
+          .baseUnit(id.getBaseUnit())
+          .register(registry);
     }
   }
 
-  private void add(long amount, String name, String... tags) {
-    Objects.requireNonNull(sums.get(name + common.and(tags)), name).add(amount);
-  }
-
-  private Timer duration(Tag mode) {
+  private Timer duration(MeterRegistry registry, Mode mode) {
     return Timer.builder(names.of(JOB_DURATION))
         .description("From the begin to the end of an observation")
-        .tags(common.and(mode))
+        .tags(common.and("mode", mode.wireName()))
         .serviceLevelObjectives(DURATIONS)
-        .register(meters);
+        .register(registry);
   }
 
-  private DistributionSummary memoryPeak() {
+  private DistributionSummary memoryPeak(MeterRegistry registry) {
     return DistributionSummary.builder(names.of(MEMORY_PEAK))
         .description("The most memory charged to a workload that has ended")
         .baseUnit("bytes")
         .tags(common)
         .serviceLevelObjectives(BYTES)
-        .register(meters);
-  }
-
-  @Override
-  public void bindTo(MeterRegistry registry) {
-    meters.add(registry);
+        .register(registry);
   }
 
   @Override
   public void started(JobStart start) {
     add(1, JOBS_STARTED, "mode", start.mode().wireName());
     add(1, ACTIVE_JOBS, "mode", start.mode().wireName());
-    if (start.mode() == Mode.ATTACH) {
-      add(1, JOBS_ATTACHED);
-    }
+    add(start.mode() == Mode.ATTACH ? 1 : 0, JOBS_ATTACHED);
   }
 
   @Override
@@ -177,9 +179,10 @@ public final class GovernanceMetrics implements MeterBinder, JobListener {
     String sla = result.verdict().compliant() ? "compliant" : "violation";
     add(1, JOBS_COMPLETED, "mode", mode, "sla", sla);
     over(result);
+    bound.removeIf(MeterRegistry::isClosed);
     // What was let go of tells its exit and its counters at its end.
     result.exitStatus().ifPresent(status -> ended(status, result.usage()));
-    duration(Tag.of("mode", mode)).record(result.processingTime());
+    bound.forEach(each -> duration(each, result.start().mode()).record(result.processingTime()));
   }
 
   private void over(JobResult result) {
@@ -195,18 +198,16 @@ public final class GovernanceMetrics implements MeterBinder, JobListener {
   }
 
   private void ended(ExitStatus status, ResourceUsage usage) {
-    add(1, JOBS_EXIT, "exit", exit(status));
+    String exit =
+        status instanceof ExitStatus.Exited exited
+            ? exited.code() == 0 ? "zero" : "non_zero"
+            : status instanceof ExitStatus.Signalled ? "signalled" : "unknown";
+    add(1, JOBS_EXIT, "exit", exit);
     usage.get(Counter.OOM_KILLS).ifPresent(killed -> add(killed, OOM_KILLS));
-    usage.get(Counter.CPU_USER_USEC).ifPresent(micros -> add(micros, CPU));
-    usage.get(Counter.CPU_SYSTEM_USEC).ifPresent(micros -> add(micros, CPU));
-    usage.get(Counter.CPU_THROTTLED_USEC).ifPresent(micros -> add(micros, CPU_THROTTLED));
-    usage.get(Counter.MEMORY_PEAK_BYTES).ifPresent(bytes -> memoryPeak().record(bytes));
-  }
-
-  private static String exit(ExitStatus status) {
-    if (status instanceof ExitStatus.Exited exited) {
-      return exited.code() == 0 ? "zero" : "non_zero";
-    }
-    return status instanceof ExitStatus.Signalled ? "signalled" : "unknown";
+    usage.get(Counter.CPU_USER_USEC).ifPresent(micros -> add(micros / 1e6, CPU));
+    usage.get(Counter.CPU_SYSTEM_USEC).ifPresent(micros -> add(micros / 1e6, CPU));
+    usage.get(Counter.CPU_THROTTLED_USEC).ifPresent(micros -> add(micros / 1e6, CPU_THROTTLED));
+    OptionalLong peak = usage.get(Counter.MEMORY_PEAK_BYTES);
+    peak.ifPresent(bytes -> bound.forEach(each -> memoryPeak(each).record(bytes)));
   }
 }

@@ -28,6 +28,7 @@ final class StrangersRow {
 
   static void run(Options options, Table table) throws Exception {
     Map<Integer, Double> ours = new LinkedHashMap<>();
+    Map<Integer, Double> floor = new LinkedHashMap<>();
     for (int watched : options.watched()) {
       Map<String, Samples> samples = new StrangersRow().measure(options, watched);
       samples.putAll(new StrangersRow().handles(options, watched));
@@ -36,8 +37,9 @@ final class StrangersRow {
       double p50 = samples.get(GOVERNANCE).p50();
       table.atMost(watched + " watched, Governance : C", p50 / samples.get(C).p50(), 2);
       ours.put(watched, p50);
+      floor.put(watched, samples.get(C).p50());
     }
-    WatchRow.growth(table, options, ours);
+    WatchRow.growth(table, options, ours, floor);
   }
 
   private Map<String, Samples> measure(Options options, int watched) throws Exception {

@@ -61,9 +61,19 @@ public final class Home {
     return homes.get(0).directory();
   }
 
+  /** Holds a home that exists, against all governors that share it, until this is closed. */
+  public CgroupFiles.Lock lock() throws ErrnoException {
+    return files.lock(directory(), true);
+  }
+
   /** Whether a primary directory is one of a job in this home. */
   boolean holds(String group) {
     return exists() && group.substring(0, group.lastIndexOf('/')).equals(directory());
+  }
+
+  /** Whether this is one of its directories. */
+  boolean isAt(String directory) {
+    return homes.stream().anyMatch(home -> home.directory().equals(directory));
   }
 
   /** A job's group, whether it is there or not. */

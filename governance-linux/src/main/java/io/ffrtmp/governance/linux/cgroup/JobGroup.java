@@ -51,6 +51,11 @@ public final class JobGroup {
     return !groups.isEmpty();
   }
 
+  /** Where there is none, the errno's name with which it was refused. */
+  public Optional<String> errno() {
+    return missing.values().stream().map(Refusal::errno).filter(it -> !it.isEmpty()).findFirst();
+  }
+
   private boolean unified() {
     return exists() && groups.get(0).unified();
   }
@@ -173,10 +178,14 @@ public final class JobGroup {
     return List.copyOf(notes.values());
   }
 
-  /** Puts one process back in every hierarchy; tells what did not go as it should. */
+  /**
+   * Puts one process back in every hierarchy, the primary last: if we die on the way, the job is
+   * found there. Tells what did not go as it should.
+   */
   public Optional<NotMoved> putBack(int pid, Mark mark) {
     String said = "";
-    for (Group group : groups) {
+    for (int i = groups.size() - 1; i >= 0; i--) {
+      Group group = groups.get(i);
       Hierarchy hierarchy = group.hierarchy();
       String place = group.parent().substring(0, group.parent().lastIndexOf('/'));
       String directory = mark.origin(hierarchy).flatMap(hierarchy::directory).orElse(place);

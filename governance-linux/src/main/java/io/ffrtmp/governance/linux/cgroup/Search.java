@@ -1,7 +1,6 @@
 package io.ffrtmp.governance.linux.cgroup;
 
 import io.ffrtmp.governance.Mode;
-import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -57,21 +56,41 @@ public final class Search {
         }
         walk(hierarchy, each);
       }
-    } catch (ErrnoException goneOrHidden) {
+      if (home && !base.home().isAt(directory) && maker(directory) == Libc.geteuid()) {
+        files.rmdir(directory); // EBUSY if a job is in it; else its governor died on the way
+      }
+    } catch (IOException goneOrHidden) {
       return;
     }
   }
 
-  private void look(Hierarchy hierarchy, String directory) throws ErrnoException {
+  private static int maker(String directory) throws IOException {
+    return (int) Files.getAttribute(Path.of(directory), "unix:uid");
+  }
+
+  private void look(Hierarchy hierarchy, String directory) throws IOException {
     Optional<byte[]> bytes = files.mark(directory);
     Optional<Mark> mark = bytes.flatMap(Mark::parse);
     boolean inBase = base.home().holds(directory);
     boolean elsewhere = mark.filter(it -> it.mode() == Mode.RUN).isPresent() && !inBase;
+    if (bytes.isEmpty() && !inBase && hierarchy.equals(hierarchies.job().get(0))) {
+      discardUnmarked(hierarchy, directory);
+    }
     if (elsewhere || (bytes.isEmpty() && !inBase)) {
       return; // another base's job, or the part of a job that has its mark in another hierarchy
     }
     Home home = inBase ? base.home() : mark.map(this::home).orElse(base.home());
     found.add(new Found(directory, home, mark, refusal(directory, home, mark)));
+  }
+
+  /** Its governor died before it marked it, if it is empty and nobody holds the home. */
+  private void discardUnmarked(Hierarchy hierarchy, String directory) throws IOException {
+    if (maker(directory) == Libc.geteuid()) {
+      String home = directory.substring(0, directory.lastIndexOf('/'));
+      Group place = Group.of(hierarchy, home.substring(0, home.lastIndexOf('/')));
+      Home only = new Home(files, List.of(place), name, false, Refusal.missing(hierarchies));
+      only.group(directory.substring(home.length() + 1)).discard();
+    }
   }
 
   /** Where an attached process's job lives, by its mark. */
@@ -88,7 +107,7 @@ public final class Search {
 
   private static String refusal(String directory, Home home, Optional<Mark> mark) {
     try {
-      int owner = (int) Files.getAttribute(Path.of(directory), "unix:uid");
+      int owner = maker(directory);
       if (owner != Libc.geteuid()) {
         return "user " + owner + " made it: recover as that user";
       }

@@ -27,7 +27,8 @@ public record ProcStat(
     }
   }
 
-  static Optional<ProcStat> parse(String stat) {
+  /** Parses the text of the file; empty if it is none. */
+  public static Optional<ProcStat> parse(String stat) {
     int open = stat.indexOf('(');
     int close = stat.lastIndexOf(')');
     String[] fields = close < 0 ? new String[0] : stat.substring(close + 1).strip().split(" ", 21);

@@ -39,6 +39,25 @@ class HierarchiesTest {
   }
 
   @Test
+  void pathIn_namesOfOtherTreesInsidePaths_areNotTakenForLines() {
+    Hierarchies host =
+        resolve(
+            """
+            35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+            38 31 0:35 / /sys/fs/cgroup/blkio rw - cgroup cgroup rw,blkio
+            """,
+            "4:memory:/\n2:blkio:/\n",
+            "");
+    Hierarchy memory = host.of("memory").orElseThrow();
+
+    assertThat(memory.pathIn("12:blkio:/a:memory:/b\n11:memory:/c:memory:/d\n0::/x\n"))
+        .contains("/c:memory:/d");
+    assertThat(memory.pathIn("2:blkio:/:memory:/b\n0::/:memory:/b")).isEmpty();
+    assertThat(memory.pathIn("4:memory:/last")).contains("/last");
+    assertThat(memory.pathIn("")).isEmpty();
+  }
+
+  @Test
   void hybrid_systemdsTrees_areNeverUsed() {
     Hierarchies host =
         resolve(
