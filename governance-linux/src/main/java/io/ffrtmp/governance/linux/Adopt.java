@@ -205,7 +205,7 @@ final class Adopt {
       return;
     }
     try (CgroupFiles.Lock held = home.lock()) {
-      if (!residence.isOf(pid)) {
+      if (residence.isElsewhere(pid, group)) {
         refuseIfGoverned(pid, Residence.of(files, hierarchies, pid));
         throw movedAway(pid);
       }

@@ -94,7 +94,7 @@ final class Move {
       Optional<ProcStat> before = ProcStat.read(pid);
       if (group.holds(pid)) { // born there
         moved++;
-      } else if (!residence.isOf(pid)) {
+      } else if (residence.isElsewhere(pid, group)) {
         notMoved.add(new NotMoved(pid, "it lives elsewhere than its leader did"));
       } else if (before.isPresent()) {
         join(pid, before.get());

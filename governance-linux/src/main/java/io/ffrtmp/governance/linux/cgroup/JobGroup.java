@@ -221,6 +221,11 @@ public final class JobGroup {
     }
   }
 
+  /** Whether a process's memberships name this very group in a hierarchy. */
+  boolean isIn(Hierarchy hierarchy, String membership) {
+    return groups.stream().anyMatch(it -> it.hierarchy().equals(hierarchy) && it.isIn(membership));
+  }
+
   /** Whether the kernel names this very group for a process, in every hierarchy. */
   public boolean holds(int pid) throws ErrnoException {
     String membership = files.read("/proc/" + pid + "/cgroup");
