@@ -133,11 +133,8 @@ final class Systemd {
 
   /** Ends and removes all units that were made here. */
   void end() throws Exception {
-    units.removeIf(each -> !each.exists());
-    if (!units.isEmpty()) {
-      all("stop", units);
-    }
     for (Unit each : units) {
+      Ended.of("systemctl", "stop", each.name); // fails for one that has ended with another
       Path kill = each.group().resolve("cgroup.kill");
       if (Files.exists(kill)) { // what KillMode= left
         Files.writeString(kill, "1");
@@ -161,10 +158,6 @@ final class Systemd {
 
     private Path log() {
       return logs.resolve(name + ".log");
-    }
-
-    private boolean exists() {
-      return Files.exists(group()) || Files.exists(UNITS.resolve(name));
     }
 
     Unit start() throws Exception {
