@@ -197,7 +197,7 @@ public final class LinuxGovernor implements Governor {
       throw new JobIdInUseException(e.getMessage());
     } catch (SpawnException e) {
       if (group != null) {
-        conclude.removeOrLinger(group, mark);
+        conclude.removeOrLinger(group, mark.disowned().ended());
       }
       JobStart facts = JobStart.of(id, OptionalLong.empty(), Mode.RUN, workload.intent(), time);
       Receipt receipt = start == null ? Receipt.EMPTY : start.receipt();

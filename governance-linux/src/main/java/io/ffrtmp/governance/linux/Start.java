@@ -150,13 +150,13 @@ final class Start implements Spawner.Admission {
     } catch (ErrnoException e) {
       notPlaced(pid, e);
     }
-    markLeader(pid);
     weightUnmet()
         .ifPresent(
             unmet -> {
               int weight = workload.limits().cpuWeight().orElseThrow();
               outcomes.set(outcomes.indexOf(unmet), Niceness.substitute(pid, weight, unmet));
             });
+    markLeader(pid);
     if (workload.limitsRequired()) {
       requireLimits();
     }
@@ -166,7 +166,7 @@ final class Start implements Spawner.Admission {
   private void markLeader(int pid) {
     Optional<ProcStat> stat = group.exists() ? ProcStat.read(pid) : Optional.empty();
     if (stat.isPresent()) {
-      mark = mark.leader(pid, stat.get().startTime());
+      mark = mark.leader(pid, stat.get().startTime()).unmet(outcomes);
       try {
         group.mark(mark);
       } catch (ErrnoException e) {

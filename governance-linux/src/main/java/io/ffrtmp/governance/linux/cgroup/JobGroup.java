@@ -11,6 +11,7 @@ import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -90,32 +91,51 @@ public final class JobGroup {
   }
 
   /**
-   * What became of the limits that another JVM asked for; those of which nothing holds are lost.
+   * What became of the limits that another JVM asked for; those of which nothing holds are lost,
+   * but for those that never were in force.
+   *
+   * @throws ErrnoException if one can't be read, though it may hold
    */
-  public Receipt verify(Mark mark) {
+  public Receipt verify(Mark mark) throws ErrnoException {
     List<LimitOutcome> outcomes = new ArrayList<>();
-    for (Mark.Asked each : mark.limits()) {
-      Control control = Control.values()[each.limit().ordinal()];
-      LimitOutcome lost = LimitOutcome.of(each.limit(), LimitOutcome.Status.LOST, each.text());
-      try {
-        Optional<Group> group = holding(control);
-        outcomes.add(group.isPresent() ? control.verify(files, group.get(), each.text()) : lost);
-      } catch (ErrnoException e) {
-        outcomes.add(lost.with(LimitOutcome.Detail.ERRNO, e.name()));
-      }
+    for (Mark.Asked each : Mark.asked(mark.limits())) {
+      Optional<LimitOutcome> unmet =
+          mark.unmet(each).map(it -> LimitOutcome.of(each.limit(), it, each.text()));
+      outcomes.add(
+          unmet.isPresent()
+              ? unmet.get().with(LimitOutcome.Detail.CURE, "told when the job began, unverified")
+              : verify(each));
     }
     return Receipt.of(outcomes);
   }
 
-  /** What there is to tell of a job whose end nobody watched. */
-  public Remains remains(Mark mark) {
+  private LimitOutcome verify(Mark.Asked asked) throws ErrnoException {
+    Control control = Control.values()[asked.limit().ordinal()];
+    LimitOutcome lost = LimitOutcome.of(asked.limit(), LimitOutcome.Status.LOST, asked.text());
+    try {
+      Optional<Group> group = holding(control);
+      return group.isPresent() ? control.verify(files, group.get(), asked.text()) : lost;
+    } catch (ErrnoException e) {
+      if (!Control.gone(e)) {
+        throw e;
+      }
+      return lost.with(LimitOutcome.Detail.ERRNO, e.name());
+    }
+  }
+
+  /**
+   * What there is to tell of a job whose end nobody watched.
+   *
+   * @throws ErrnoException if a limit can't be read, though it may hold
+   */
+  public Remains remains(Mark mark) throws ErrnoException {
     return new Remains(mark, verify(mark), usage(), oomKilled(), members().size());
   }
 
   /**
-   * At the end: a limit in force that reads otherwise now is lost. On v2 a group that is gone held
-   * to the end: systemd removes those of a unit that stops, and whether its leader had been moved
-   * out is seen in the leader.
+   * At the end: a limit in force that reads otherwise now is lost; one that can't be read stays as
+   * it was, with the errno. On v2 a group that is gone held to the end: systemd removes those of a
+   * unit that stops, and whether its leader had been moved out is seen in the leader.
    */
   public Receipt readBack(Receipt receipt) {
     List<LimitOutcome> outcomes = new ArrayList<>();
@@ -160,43 +180,57 @@ public final class JobGroup {
   }
 
   /**
-   * Puts every process back to where it came from, in rounds, and removes the group: what was
-   * attached is as it was before.
+   * Puts every process back to where it came from, in each hierarchy where it still lives in the
+   * group, in rounds: what was attached is as it was before, and what somebody else has moved since
+   * stays there. The primary comes last, and keeps whom another hierarchy kept: so the job is found
+   * there, also if we die on the way.
    *
    * @return who could not be put back, or is elsewhere now, and why
    */
   public List<NotMoved> release(Mark mark) {
     home.withdraw(this); // where controllers are on, no process can go back (cgroup-v2.rst)
     Map<Integer, NotMoved> notes = new LinkedHashMap<>();
-    for (int round = 1; round <= ROUNDS; round++) {
-      List<Integer> left = members(groups);
-      left.forEach(pid -> putBack(pid, mark).ifPresent(note -> notes.put(pid, note)));
-      if (left.isEmpty()) {
-        break;
+    Set<Integer> left = members(groups);
+    for (int round = 1; round <= ROUNDS && !left.isEmpty(); round++) {
+      notes.keySet().removeAll(left); // those are tried again
+      Set<Integer> kept = new HashSet<>();
+      for (int i = groups.size() - 1; i >= 0; i--) {
+        for (int pid : members(groups.subList(i, i + 1))) {
+          if (!kept.contains(pid) && !putBack(pid, groups.get(i), mark, notes)) {
+            kept.add(pid);
+          }
+        }
       }
+      left = members(groups);
     }
     return List.copyOf(notes.values());
   }
 
-  /**
-   * Puts one process back in every hierarchy, the primary last: if we die on the way, the job is
-   * found there. Tells what did not go as it should.
-   */
-  public Optional<NotMoved> putBack(int pid, Mark mark) {
-    String said = "";
-    for (int i = groups.size() - 1; i >= 0; i--) {
-      Group group = groups.get(i);
-      Hierarchy hierarchy = group.hierarchy();
-      String place = group.parent().substring(0, group.parent().lastIndexOf('/'));
-      String directory = mark.origin(hierarchy).flatMap(hierarchy::directory).orElse(place);
-      try {
-        Optional<String> other = new Origin(files, hierarchy, directory).putBack(pid);
-        said = other.map(it -> "put into " + it + ", as " + directory + " is gone").orElse(said);
-      } catch (ErrnoException e) {
-        said = e.errno() == Errno.ESRCH ? said : e.getMessage();
+  /** False if the process stays in the group; notes what did not go as it should. */
+  private boolean putBack(int pid, Group group, Mark mark, Map<Integer, NotMoved> notes) {
+    Hierarchy hierarchy = group.hierarchy();
+    String place = group.parent().substring(0, group.parent().lastIndexOf('/'));
+    String directory = mark.origin(hierarchy).flatMap(hierarchy::directory).orElse(place);
+    try {
+      new Origin(files, hierarchy, directory)
+          .putBack(pid)
+          .map(other -> "put into " + other + ", as " + directory + " is gone")
+          .ifPresent(why -> notes.put(pid, new NotMoved(pid, why)));
+      return true;
+    } catch (ErrnoException e) {
+      boolean ended = e.errno() == Errno.ESRCH;
+      if (!ended) {
+        notes.put(pid, new NotMoved(pid, e.getMessage()));
       }
+      return ended;
     }
-    return said.isEmpty() ? Optional.empty() : Optional.of(new NotMoved(pid, said));
+  }
+
+  /** What a group that can't be removed says: it is a job as long as its leader lives in it. */
+  public Mark letGo(Mark mark) {
+    Set<Integer> left = members(groups);
+    boolean living = mark.leader().filter(it -> it.alive() && left.contains(it.pid())).isPresent();
+    return living ? mark.disowned() : mark.disowned().ended();
   }
 
   /** Whether the primary group took the process. */
@@ -280,10 +314,10 @@ public final class JobGroup {
    * The processes in the group and beneath it, as far as our pid namespace has numbers for them.
    */
   public List<Integer> members() {
-    return members(groups.stream().limit(1).toList());
+    return List.copyOf(members(groups.stream().limit(1).toList()));
   }
 
-  private List<Integer> members(List<Group> where) {
+  private Set<Integer> members(List<Group> where) {
     Set<Integer> found = new LinkedHashSet<>();
     for (Group group : where) {
       try {
@@ -293,7 +327,7 @@ public final class JobGroup {
       }
     }
     found.remove(0);
-    return List.copyOf(found);
+    return found;
   }
 
   private void collect(String directory, Set<Integer> found) throws ErrnoException {
@@ -312,7 +346,7 @@ public final class JobGroup {
 
   /** Whether a process lives in the group or beneath it; true also where that can't be read. */
   public boolean populated() {
-    return exists() && populated(unified(), toString());
+    return groups.stream().anyMatch(each -> populated(each.unified(), each.directory()));
   }
 
   private boolean populated(boolean unified, String directory) {

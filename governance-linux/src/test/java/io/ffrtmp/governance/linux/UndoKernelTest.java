@@ -1,0 +1,193 @@
+package io.ffrtmp.governance.linux;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.ffrtmp.governance.AttachRefusedException;
+import io.ffrtmp.governance.AttachRefusedException.Reason;
+import io.ffrtmp.governance.AttachedJob;
+import io.ffrtmp.governance.Attachment;
+import io.ffrtmp.governance.CpuMax;
+import io.ffrtmp.governance.Governor;
+import io.ffrtmp.governance.IoMax;
+import io.ffrtmp.governance.Limits;
+import io.ffrtmp.governance.Moved.NotMoved;
+import io.ffrtmp.governance.Recovery;
+import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
+import io.ffrtmp.governance.linux.cgroup.Mark;
+import io.ffrtmp.governance.linux.libc.Errno;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** Undoing an attachment when the way back is barred, or somebody else has a hand in it. */
+@Tag("kernel")
+class UndoKernelTest {
+  private static final String HOME = "ffrtmp-undo";
+  private static final String ID = "stream";
+  private static final Limits LIMITS =
+      Limits.NONE.cpuMax(CpuMax.cores(1.5)).memoryMaxBytes(1L << 30);
+
+  /** How many of the next moves back into the unit are refused. */
+  private final AtomicInteger refusals = new AtomicInteger();
+
+  private TargetUnit unit;
+  private Governor governor;
+
+  @BeforeEach
+  void open() throws IOException {
+    unit = new TargetUnit(HOME);
+    governor = LinuxGovernor.builder().directoryName(HOME).files(new Barred()).open();
+  }
+
+  @AfterEach
+  void close() throws Exception {
+    if (governor != null) {
+      refusals.set(0);
+      governor.close();
+      unit.close();
+      RunContract.awaitWatchers(0); // the next test counts descriptors
+    }
+  }
+
+  /** The kernel's files, but for the way back. */
+  private final class Barred implements CgroupFiles {
+    @Override
+    public void write(String path, String text) throws ErrnoException {
+      if (path.endsWith(unit.name + "/cgroup.procs")
+          && refusals.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
+        throw new ErrnoException(Errno.EBUSY, "injected: write " + path);
+      }
+      CgroupFiles.super.write(path, text);
+    }
+  }
+
+  private AttachedJob attach(Process process) {
+    return governor.attach(Attachment.of(process.pid()).jobId(ID).limits(LIMITS));
+  }
+
+  private static List<NotMoved> notMoved(AttachedJob job) {
+    return job.release().receipt().moved().orElseThrow().notMoved();
+  }
+
+  private AttachedJob recovered() {
+    Recovery found = governor.recover();
+    assertThat(found.leftovers()).isEmpty();
+    assertThat(found.ended()).isEmpty();
+    assertThat(found.jobs()).hasSize(1);
+    return (AttachedJob) found.jobs().get(0);
+  }
+
+  private void assertInTheGroup(Process process) throws IOException {
+    assertThat(JobTree.pids(unit.tree.group("memory", ID))).contains(process.pid());
+  }
+
+  @Test
+  void release_refused_leavesAJob_whichRecoverTakesBack() throws Exception {
+    Process process = unit.sleeper();
+    Map<String, String> before = unit.state();
+    AttachedJob job = attach(process);
+    refusals.set(Integer.MAX_VALUE);
+    assertThat(notMoved(job))
+        .singleElement()
+        .satisfies(it -> assertThat(it.pid()).isEqualTo(process.pid()))
+        .satisfies(it -> assertThat(it.reason()).contains("EBUSY"));
+    assertInTheGroup(process);
+    refusals.set(0);
+    assertThat(notMoved(recovered())).isEmpty();
+    assertThat(unit.state()).isEqualTo(before);
+  }
+
+  @Test
+  void release_refusedInOneHierarchy_leavesAJob_whichRecoverTakesBack() throws Exception {
+    assumeTrue(unit.tree.mounts().size() > 1, "there is one hierarchy only");
+    Process process = unit.sleeper();
+    Map<String, String> before = unit.state();
+    AttachedJob job = attach(process);
+    refusals.set(8); // the first of each round
+    assertThat(notMoved(job)).hasSize(1);
+    assertInTheGroup(process);
+    assertThat(notMoved(recovered())).isEmpty();
+    assertThat(unit.state()).isEqualTo(before);
+  }
+
+  @Test
+  void release_whichALaterRoundAchieves_notesNobody() throws Exception {
+    Process process = unit.sleeper();
+    Map<String, String> before = unit.state();
+    AttachedJob job = attach(process);
+    refusals.set(2);
+    assertThat(notMoved(job)).isEmpty();
+    assertThat(unit.state()).isEqualTo(before);
+  }
+
+  @Test
+  void release_ofWhatWasHalfAttached_notesWhoStays() throws Exception {
+    Process process = unit.sleeper();
+    attach(process).detach();
+    String primary = unit.tree.group("memory", ID).toString();
+    Map<String, String> fields =
+        new LinkedHashMap<>(
+            Mark.parse(CgroupFiles.kernel().mark(primary).orElseThrow()).orElseThrow().fields());
+    fields.keySet().removeAll(List.of("moved", "charged"));
+    CgroupFiles.kernel().mark(primary, new Mark(fields).encode());
+    AttachedJob job = recovered();
+    assertThat(job.receipt().moved()).isEmpty();
+    refusals.set(Integer.MAX_VALUE);
+    assertThat(notMoved(job)).hasSize(1);
+  }
+
+  @Test
+  void attach_thatCantBeRolledBack_saysSo_andRecoverTakesItOver() throws Exception {
+    Process process = unit.sleeper();
+    Map<String, String> before = unit.state();
+    Limits impossible = LIMITS.ioMax(IoMax.device(4095, 7).readBytesPerSecond(1 << 20));
+    Attachment asked =
+        Attachment.of(process.pid()).jobId(ID).limits(impossible).limitsRequired(true);
+    refusals.set(Integer.MAX_VALUE);
+    AttachRefusedException refused =
+        catchThrowableOfType(AttachRefusedException.class, () -> governor.attach(asked));
+    assertThat(refused.reason()).isEqualTo(Reason.LIMITS_REQUIRED);
+    assertThat(refused)
+        .hasMessageContaining("process " + process.pid() + " is not where it was")
+        .hasMessageContaining("EBUSY");
+    assertInTheGroup(process);
+    assertThatThrownBy(() -> attach(process)).hasMessageContaining("recover() takes it over");
+    refusals.set(0);
+    assertThat(notMoved(recovered())).isEmpty();
+    assertThat(unit.state()).isEqualTo(before);
+    assertThatThrownBy(() -> governor.attach(asked))
+        .isInstanceOf(AttachRefusedException.class)
+        .message()
+        .doesNotContain("where it was");
+    assertThat(unit.state()).isEqualTo(before);
+  }
+
+  @Test
+  void release_leavesWhereItIs_whomSomebodyElseHasMoved() throws Exception {
+    Process process = unit.sleeper();
+    AttachedJob job = attach(process);
+    Path emergency = unit.tree.mount("memory").resolve(unit.name).resolve("emergency");
+    Files.createDirectory(emergency);
+    JobTree.move(process.pid(), emergency);
+    assertThat(notMoved(job)).isEmpty();
+    assertThat(JobTree.pids(emergency)).containsExactly(process.pid());
+    for (Path mount : unit.tree.mounts()) {
+      if (!mount.equals(unit.tree.mount("memory"))) {
+        assertThat(JobTree.pids(mount.resolve(unit.name))).contains(process.pid());
+      }
+    }
+    assertThat(unit.tree.existing(ID)).isEmpty();
+  }
+}
