@@ -1,5 +1,6 @@
 package io.ffrtmp.governance.linux;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
@@ -29,7 +30,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -241,18 +242,19 @@ class UndoKernelTest {
     assumeTrue(Files.isWritable(last), "can't choose the next process id by " + last);
     Process target = unit.sleeper();
     Map<String, String> before = unit.state();
-    AtomicReference<Process> stranger = new AtomicReference<>();
+    Process shell = unit.outside(new ProcessBuilder("sh", "-c", AGAIN));
+    AtomicLong stranger = new AtomicLong();
     CgroupFiles files =
         Seam.files(
             "before write .*ID/cgroup\\.procs .*",
             1,
             ID,
-            () -> stranger.set(another(target, last)));
+            () -> stranger.set(another(target, shell)));
     try (Governor late = LinuxGovernor.builder().directoryName(HOME).files(files).open()) {
       Attachment asked = Attachment.of(target.pid()).jobId(ID).limits(LIMITS);
       assertThatThrownBy(() -> late.attach(asked)).hasMessageContaining("has ended");
     }
-    long pid = stranger.get().pid();
+    long pid = stranger.get();
     assumeTrue(pid == target.pid(), "somebody else was given the number");
     assertThat(membership("" + pid)).isEqualTo(membership("self"));
     before.replaceAll((where, who) -> who.replace("[" + pid + "]", "[]"));
@@ -263,17 +265,25 @@ class UndoKernelTest {
     return Files.readAllLines(Path.of("/proc", process, "cgroup"));
   }
 
-  /** Ends a process, and starts another of the same number outside of the unit. */
-  private Process another(Process target, Path last) {
+  /** Gives its line to a shell, which starts processes until one has the number on that line. */
+  private static final String AGAIN =
+      """
+      read pid
+      for i in 1 2 3 4 5 6 7 8 9; do
+        echo $((pid - 1)) >/proc/sys/kernel/ns_last_pid
+        sleep 600 >/dev/null &
+        [ $! != $pid ] || break
+      done
+      echo $!
+      wait""";
+
+  /** Ends a process, and gives the number of another, the same one unless somebody else has it. */
+  private static long another(Process target, Process shell) {
     try {
       target.destroyForcibly().waitFor();
-      Process next;
-      int attempts = 20;
-      do {
-        Files.writeString(last, "" + (target.pid() - 1));
-        next = unit.outside(new ProcessBuilder("sleep", "600"));
-      } while (next.pid() != target.pid() && --attempts > 0);
-      return next;
+      shell.getOutputStream().write((target.pid() + "\n").getBytes(US_ASCII));
+      shell.getOutputStream().flush();
+      return Long.parseLong(shell.inputReader().readLine());
     } catch (IOException | InterruptedException e) {
       throw new AssertionError(e);
     }
