@@ -16,6 +16,7 @@ import io.ffrtmp.governance.linux.cgroup.Home;
 import io.ffrtmp.governance.linux.cgroup.IdInUseException;
 import io.ffrtmp.governance.linux.cgroup.JobGroup;
 import io.ffrtmp.governance.linux.cgroup.Mark;
+import io.ffrtmp.governance.linux.cgroup.ProcessKey;
 import io.ffrtmp.governance.linux.cgroup.Residence;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
@@ -176,6 +177,7 @@ final class Adopt {
         group = observeOnly(pid, home, group, mark, e);
       }
       if (pidfd.ended()) {
+        move.tookStrangerBack(pid, stat);
         throw ended(pid);
       }
       if (group.exists() && !group.holds(pid)) {
@@ -227,10 +229,15 @@ final class Adopt {
   private static void refuseIfGoverned(int pid, Residence residence) throws ErrnoException {
     if (residence.job().isPresent()) {
       Mark job = residence.job().get();
+      boolean living = job.leader().filter(ProcessKey::alive).isPresent();
+      String nobody =
+          living
+              ? "which nobody governs now: recover() takes it over"
+              : "whose own process has ended: put this one back by hand first (docs/attach.md)";
       String owner =
           job.liveOwner()
               .map(it -> "which process " + it.pid() + " governs: detach it there")
-              .orElse("which nobody governs now: recover() takes it over");
+              .orElse(nobody);
       throw new AttachRefusedException(
           Reason.ALREADY_GOVERNED,
           "process " + pid + " belongs to job '" + job.id() + "', " + owner);

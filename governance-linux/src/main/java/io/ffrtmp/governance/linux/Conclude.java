@@ -178,13 +178,21 @@ final class Conclude {
     job.complete(frozen);
   }
 
-  /** Its number is the job's as long as nobody has reaped it. */
   private static Evidence whereabouts(GovernedJob job) {
-    boolean moved =
-        job.group.exists()
-            && job.group.movedOut((int) job.pid())
-            && job.pidfd.filter(it -> it.pid().isPresent()).isPresent();
+    boolean moved = job.pidfd.filter(it -> movedOut(job, it)).isPresent();
     return moved ? Evidence.NONE.moved() : Evidence.NONE;
+  }
+
+  /** Its number is the job's as long as nobody has reaped it; after that its pidfd may tell. */
+  private static boolean movedOut(GovernedJob job, Pidfd pidfd) {
+    boolean seen = job.group.movedOut((int) job.pid());
+    try {
+      return pidfd.pid().isPresent()
+          ? seen
+          : pidfd.lastCgroup().stream().anyMatch(job.group::isOutside);
+    } catch (ErrnoException olderKernel) {
+      return false;
+    }
   }
 
   /** What whoever finds the group shall know of it. */

@@ -116,13 +116,19 @@ final class Move {
       return;
     }
     group.join(pid);
-    Optional<ProcStat> after = ProcStat.read(pid);
-    if (after.isPresent() && after.get().startTime() != before.startTime()) {
-      residence.takeToParent(
-          pid, after.get().parent()); // another process by now, of the same number: a stranger
-    } else {
+    if (!tookStrangerBack(pid, before)) {
       count(pid);
     }
+  }
+
+  /** Whether a number that was moved is another process's by now, which goes to its parent then. */
+  boolean tookStrangerBack(int pid, ProcStat before) throws ErrnoException {
+    Optional<ProcStat> stranger =
+        ProcStat.read(pid).filter(it -> it.startTime() != before.startTime());
+    if (stranger.isPresent()) {
+      residence.takeToParent(pid, stranger.get().parent());
+    }
+    return stranger.isPresent();
   }
 
   Moved moved() {

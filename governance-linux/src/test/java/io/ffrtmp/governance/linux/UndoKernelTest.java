@@ -1,5 +1,6 @@
 package io.ffrtmp.governance.linux;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
@@ -9,12 +10,15 @@ import io.ffrtmp.governance.AttachRefusedException;
 import io.ffrtmp.governance.AttachRefusedException.Reason;
 import io.ffrtmp.governance.AttachedJob;
 import io.ffrtmp.governance.Attachment;
+import io.ffrtmp.governance.Capability;
 import io.ffrtmp.governance.CpuMax;
 import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.IoMax;
+import io.ffrtmp.governance.JobResult;
 import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Moved.NotMoved;
 import io.ffrtmp.governance.Recovery;
+import io.ffrtmp.governance.Verdict;
 import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
 import io.ffrtmp.governance.linux.cgroup.Mark;
 import io.ffrtmp.governance.linux.libc.Errno;
@@ -26,6 +30,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -189,5 +194,142 @@ class UndoKernelTest {
       }
     }
     assertThat(unit.tree.existing(ID)).isEmpty();
+  }
+
+  @Test
+  void end_ofWhatSomebodyElseHasMovedOut_isToldWhereTheKernelKnowsIt() throws Exception {
+    Process process = unit.sleeper();
+    AttachedJob job = attach(process);
+    for (Path mount : unit.tree.mounts()) {
+      Path elsewhere = mount.resolve(unit.name).resolve("elsewhere");
+      Files.createDirectory(elsewhere);
+      JobTree.move(process.pid(), elsewhere);
+    }
+    process.destroyForcibly().waitFor(); // reaped at once, as PID 1 does
+    JobResult result = job.await();
+    boolean told =
+        unit.tree.unified("memory")
+            && governor
+                .host()
+                .capability("exit_status_of_strangers")
+                .filter(it -> it.state() == Capability.State.YES)
+                .isPresent();
+    if (told) {
+      assertThat(result.evidence().movedByOthers()).isTrue();
+      assertThat(result.verdict()).isEqualTo(Verdict.LIMITS_LOST);
+    } else if (!unit.tree.unified("memory")) { // v1 shows the root for every task that exits
+      assertThat(result.evidence().movedByOthers()).isFalse();
+      assertThat(result.verdict()).isEqualTo(Verdict.OBSERVED_TO_COMPLETION);
+    }
+    assertThat(unit.tree.existing(ID)).isEmpty();
+  }
+
+  @Test
+  void end_withinAGroupThatTheWorkloadMadeItself_isNoMove() throws Exception {
+    assumeTrue(unit.tree.unified("memory"), "only v2 tells where a process died");
+    Process process = unit.sleeper();
+    AttachedJob job = governor.attach(Attachment.of(process.pid()).jobId(ID)); // no controllers on
+    Path below = unit.tree.group("memory", ID).resolve("below");
+    Files.createDirectory(below);
+    JobTree.move(process.pid(), below);
+    process.destroyForcibly().waitFor();
+    assertThat(job.await().evidence().movedByOthers()).isFalse();
+  }
+
+  @Test
+  void attach_toANumberThatIsAnothersByThen_takesThatOneToItsParent() throws Exception {
+    Path last = Path.of("/proc/sys/kernel/ns_last_pid");
+    assumeTrue(Files.isWritable(last), "can't choose the next process id by " + last);
+    Process target = unit.sleeper();
+    Map<String, String> before = unit.state();
+    Process shell = unit.outside(new ProcessBuilder("sh", "-c", AGAIN));
+    AtomicLong stranger = new AtomicLong();
+    CgroupFiles files =
+        Seam.files(
+            "before write .*ID/cgroup\\.procs .*",
+            1,
+            ID,
+            () -> stranger.set(another(target, shell)));
+    try (Governor late = LinuxGovernor.builder().directoryName(HOME).files(files).open()) {
+      Attachment asked = Attachment.of(target.pid()).jobId(ID).limits(LIMITS);
+      assertThatThrownBy(() -> late.attach(asked)).hasMessageContaining("has ended");
+    }
+    long pid = stranger.get();
+    assumeTrue(pid == target.pid(), "somebody else was given the number");
+    assertThat(membership("" + pid)).isEqualTo(membership("self"));
+    before.replaceAll((where, who) -> who.replace("[" + pid + "]", "[]"));
+    assertThat(unit.state()).isEqualTo(before);
+  }
+
+  private static List<String> membership(String process) throws IOException {
+    return Files.readAllLines(Path.of("/proc", process, "cgroup"));
+  }
+
+  /** Gives its line to a shell, which starts processes until one has the number on that line. */
+  private static final String AGAIN =
+      """
+      read pid
+      for i in 1 2 3 4 5 6 7 8 9; do
+        echo $((pid - 1)) >/proc/sys/kernel/ns_last_pid
+        sleep 600 >/dev/null &
+        [ $! != $pid ] || break
+      done
+      echo $!
+      wait""";
+
+  /** Ends a process, and gives the number of another, the same one unless somebody else has it. */
+  private static long another(Process target, Process shell) {
+    try {
+      target.destroyForcibly().waitFor();
+      shell.getOutputStream().write((target.pid() + "\n").getBytes(US_ASCII));
+      shell.getOutputStream().flush();
+      return Long.parseLong(shell.inputReader().readLine());
+    } catch (IOException | InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  void survivorOfALeader_isRefusedWithWhatToDo_andThatWorks() throws Exception {
+    Process process = unit.target("sleep 600 & read end");
+    RunContract.soon().until(() -> process.children().count() == 1);
+    ProcessHandle survivor = process.children().findFirst().orElseThrow();
+    AttachedJob job = attach(process);
+    process.getOutputStream().close();
+    assertThat(job.await().evidence().survivors()).hasValue(1);
+
+    assertThat(governor.recover().leftovers())
+        .anyMatch(it -> it.group().equals(unit.tree.group("memory", ID).toString()));
+    Attachment asked = Attachment.of(survivor).jobId("survivor").limits(LIMITS);
+    assertThatThrownBy(() -> governor.attach(asked))
+        .isInstanceOf(AttachRefusedException.class)
+        .hasMessageContaining("docs/attach.md");
+
+    byHand(survivor.pid());
+    AttachedJob again = governor.attach(asked);
+    assertThat(again.receipt().allInForce()).isTrue();
+    again.release();
+    for (Path mount : unit.tree.mounts()) {
+      assertThat(JobTree.pids(mount.resolve(unit.name))).containsExactly(survivor.pid());
+    }
+    survivor.destroyForcibly();
+  }
+
+  /** As docs/attach.md tells. */
+  private void byHand(long pid) throws IOException {
+    for (Path mount : unit.tree.mounts()) {
+      Path top = mount.resolve(unit.name);
+      for (Path each : List.of(top.resolve(HOME), top)) {
+        Path controllers = each.resolve("cgroup.subtree_control");
+        if (Files.exists(controllers)) {
+          for (String name : Files.readString(controllers).strip().split(" ")) {
+            Files.writeString(controllers, name.isEmpty() ? "" : "-" + name);
+          }
+        }
+      }
+      JobTree.move(pid, top);
+      Files.deleteIfExists(top.resolve(HOME).resolve(ID));
+      Files.deleteIfExists(top.resolve(HOME));
+    }
   }
 }

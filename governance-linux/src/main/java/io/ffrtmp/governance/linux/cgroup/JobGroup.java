@@ -10,6 +10,9 @@ import io.ffrtmp.governance.ResourceUsage;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -281,6 +284,26 @@ public final class JobGroup {
     } catch (ErrnoException e) {
       return false;
     }
+  }
+
+  /**
+   * Whether the v2 cgroup that a process died in lies outside of the group. Its id is the inode
+   * number of its directory (kernfs). Always false on v1, and where the group is gone.
+   */
+  public boolean isOutside(long cgroup) {
+    try {
+      return unified() && !isWithin(toString(), cgroup);
+    } catch (IOException gone) {
+      return false;
+    }
+  }
+
+  private boolean isWithin(String directory, long cgroup) throws IOException {
+    boolean within = Files.getAttribute(Path.of(directory), "unix:ino").equals(cgroup);
+    for (String each : within ? List.<String>of() : files.subdirectories(directory)) {
+      within = within || isWithin(each, cgroup);
+    }
+    return within;
   }
 
   /** A descriptor of the primary directory, for a child to be born in; the caller closes it. */
