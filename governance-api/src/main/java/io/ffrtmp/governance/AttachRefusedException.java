@@ -1,7 +1,8 @@
 package io.ffrtmp.governance;
 
 /**
- * A process was not attached to, and everything is as it was. The message says what to do. No
+ * A process was not attached to, and everything is as it was; if something could not be put back,
+ * the message says what, and {@link Governor#recover()} finds it. The message says what to do. No
  * observation began: there is no result, and no listener is told.
  */
 public final class AttachRefusedException extends GovernanceException {

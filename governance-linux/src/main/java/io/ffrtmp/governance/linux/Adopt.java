@@ -16,6 +16,7 @@ import io.ffrtmp.governance.linux.cgroup.Home;
 import io.ffrtmp.governance.linux.cgroup.IdInUseException;
 import io.ffrtmp.governance.linux.cgroup.JobGroup;
 import io.ffrtmp.governance.linux.cgroup.Mark;
+import io.ffrtmp.governance.linux.cgroup.ProcessKey;
 import io.ffrtmp.governance.linux.cgroup.Residence;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
@@ -28,6 +29,7 @@ import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -59,7 +61,7 @@ final class Adopt {
   /**
    * Attaches.
    *
-   * @throws AttachRefusedException if it can't be; everything is as it was
+   * @throws AttachRefusedException if it can't be; it tells what could not be put back
    * @throws IdInUseException if a group of this id is there; nothing was touched
    */
   Adopted attach(Attachment asked, String id) throws IdInUseException {
@@ -171,9 +173,11 @@ final class Adopt {
       try {
         moveLeader(pid, home, group, residence, move);
       } catch (ErrnoException e) {
+        move.refused(pid, e);
         group = observeOnly(pid, home, group, mark, e);
       }
       if (pidfd.ended()) {
+        move.tookStrangerBack(pid, stat);
         throw ended(pid);
       }
       if (group.exists() && !group.holds(pid)) {
@@ -181,14 +185,18 @@ final class Adopt {
       }
       move.descendants(group.exists() ? tree.get() : Set.of(), tree);
       Moved moved = move.moved();
+      mark = mark.moved(moved);
       Receipt receipt = Receipt.of(limits(asked, group, pid, move)).moved(moved);
       if (asked.limitsRequired()) {
         requireLimits(pid, receipt);
       }
-      mark = mark.moved(moved).unmet(receipt.limits());
+      mark = mark.unmet(receipt.limits());
       group.mark(mark);
       done = true;
       return new Adopted(pidfd, group, mark, receipt);
+    } catch (AttachRefusedException e) {
+      done = true;
+      throw told(e, putBack(group, mark));
     } finally {
       if (!done) {
         putBack(group, mark);
@@ -205,7 +213,7 @@ final class Adopt {
       return;
     }
     try (CgroupFiles.Lock held = home.lock()) {
-      if (!residence.isOf(pid)) {
+      if (residence.isElsewhere(pid, group)) {
         refuseIfGoverned(pid, Residence.of(files, hierarchies, pid));
         throw movedAway(pid);
       }
@@ -221,10 +229,15 @@ final class Adopt {
   private static void refuseIfGoverned(int pid, Residence residence) throws ErrnoException {
     if (residence.job().isPresent()) {
       Mark job = residence.job().get();
+      boolean living = job.leader().filter(ProcessKey::alive).isPresent();
+      String nobody =
+          living
+              ? "which nobody governs now: recover() takes it over"
+              : "whose own process has ended: put this one back by hand first (docs/attach.md)";
       String owner =
           job.liveOwner()
               .map(it -> "which process " + it.pid() + " governs: detach it there")
-              .orElse("which nobody governs now: recover() takes it over");
+              .orElse(nobody);
       throw new AttachRefusedException(
           Reason.ALREADY_GOVERNED,
           "process " + pid + " belongs to job '" + job.id() + "', " + owner);
@@ -284,25 +297,42 @@ final class Adopt {
       if (!each.status().inForce()) {
         throw new AttachRefusedException(
             Reason.LIMITS_REQUIRED,
-            "process " + pid + " is as it was: a required limit can't be had, " + Start.told(each));
+            "process "
+                + pid
+                + " is not attached to: a required limit can't be had, "
+                + Start.told(each));
       }
     }
   }
 
-  private void putBack(JobGroup group, Mark mark) {
-    if (!group.exists()) {
-      return;
+  private static AttachRefusedException told(AttachRefusedException e, List<NotMoved> notBack) {
+    if (notBack.isEmpty()) {
+      return e;
     }
-    for (NotMoved each : group.release(mark)) {
+    String who =
+        notBack.stream()
+            .map(each -> "process " + each.pid() + " is not where it was: " + each.reason())
+            .collect(Collectors.joining("; "));
+    return new AttachRefusedException(e.reason(), e.getMessage() + "; " + who);
+  }
+
+  /** Gives who is not where it was. What stays in the group, recover() finds. */
+  private List<NotMoved> putBack(JobGroup group, Mark mark) {
+    if (!group.exists()) {
+      return List.of();
+    }
+    List<NotMoved> notBack = group.release(mark);
+    for (NotMoved each : notBack) {
       LOG.warn("process {} is not where it was: {}", each.pid(), each.reason());
     }
     if (!group.remove()) {
       try {
-        group.mark(mark.disowned().ended());
+        group.mark(group.letGo(mark));
       } catch (ErrnoException e) {
         LOG.debug("{} keeps its mark", group, e);
       }
       linger.removeWhenEmpty(group);
     }
+    return notBack;
   }
 }

@@ -74,15 +74,15 @@ final class Conclude {
     JobResult result = freeze(job, new Ended(status), evidence);
     if (job.group.exists()) {
       linger.sweep();
-      removeOrLinger(job.group, job.mark);
+      removeOrLinger(job.group, job.mark.disowned().ended());
     }
     return result;
   }
 
-  /** Removes a group whose leader is gone, now or once it is empty. */
-  void removeOrLinger(JobGroup group, Mark mark) {
+  /** Removes a group that nobody watches any more, now or once it is empty, with this mark. */
+  void removeOrLinger(JobGroup group, Mark left) {
     if (!group.remove()) {
-      mark(group, mark.disowned().ended());
+      mark(group, left);
       linger.removeWhenEmpty(group);
     }
   }
@@ -108,12 +108,17 @@ final class Conclude {
           Evidence evidence = whereabouts(job);
           Receipt before = job.group.readBack(job.receipt);
           ResourceUsage usage = job.group.usage();
+          Moved moved = before.moved().orElseGet(() -> halfAttached(job));
           List<NotMoved> elsewhere = job.group.release(job.mark);
-          Receipt receipt =
-              before.moved().map(it -> before.moved(and(it, elsewhere))).orElse(before);
-          removeOrLinger(job.group, job.mark);
+          Receipt receipt = elsewhere.isEmpty() ? before : before.moved(and(moved, elsewhere));
+          removeOrLinger(job.group, job.group.letGo(job.mark));
           return freeze(job, new Detached(), receipt, usage, evidence);
         });
+  }
+
+  /** Its governor died before it told who was moved: they are in the group. */
+  private static Moved halfAttached(GovernedJob job) {
+    return Moved.of(job.group.members().size(), 0, List.of());
   }
 
   private static Moved and(Moved moved, List<NotMoved> more) {
@@ -173,13 +178,21 @@ final class Conclude {
     job.complete(frozen);
   }
 
-  /** Its number is the job's as long as nobody has reaped it. */
   private static Evidence whereabouts(GovernedJob job) {
-    boolean moved =
-        job.group.exists()
-            && job.group.movedOut((int) job.pid())
-            && job.pidfd.filter(it -> it.pid().isPresent()).isPresent();
+    boolean moved = job.pidfd.filter(it -> movedOut(job, it)).isPresent();
     return moved ? Evidence.NONE.moved() : Evidence.NONE;
+  }
+
+  /** Its number is the job's as long as nobody has reaped it; after that its pidfd may tell. */
+  private static boolean movedOut(GovernedJob job, Pidfd pidfd) {
+    boolean seen = job.group.movedOut((int) job.pid());
+    try {
+      return pidfd.pid().isPresent()
+          ? seen
+          : pidfd.lastCgroup().stream().anyMatch(job.group::isOutside);
+    } catch (ErrnoException olderKernel) {
+      return false;
+    }
   }
 
   /** What whoever finds the group shall know of it. */

@@ -63,8 +63,10 @@ import org.slf4j.LoggerFactory;
  * The governor for Linux, opened by {@link #builder()}.
  *
  * <p>It owns one daemon thread that watches, a pool of at most four daemon threads that conclude
- * jobs, and one descriptor for each job; never a workload. After {@link #close()} the watching
- * thread stays until the last child that was detached has ended, only to reap it.
+ * jobs, and one descriptor for each job; never a workload. What hangs on futures of jobs runs on
+ * daemon threads of its own, as many as block at once. After {@link #close()} the watching thread
+ * stays until the last child that was detached has ended, only to reap it, and until the last group
+ * that lingers is empty, to remove it.
  *
  * <p>Thread-safe, and fit for virtual threads.
  */
@@ -197,7 +199,7 @@ public final class LinuxGovernor implements Governor {
       throw new JobIdInUseException(e.getMessage());
     } catch (SpawnException e) {
       if (group != null) {
-        conclude.removeOrLinger(group, mark);
+        conclude.removeOrLinger(group, mark.disowned().ended());
       }
       JobStart facts = JobStart.of(id, OptionalLong.empty(), Mode.RUN, workload.intent(), time);
       Receipt receipt = start == null ? Receipt.EMPTY : start.receipt();

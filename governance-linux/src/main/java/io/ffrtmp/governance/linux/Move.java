@@ -51,7 +51,6 @@ final class Move {
     } catch (ErrnoException e) {
       refusal = Optional.of(e);
       if (!group.placedInPrimary()) {
-        notMoved.add(new NotMoved(pid, e.getMessage()));
         throw e;
       }
     }
@@ -61,6 +60,11 @@ final class Move {
       String why = group.errno().map(errno -> ", " + errno).orElse("");
       notMoved.add(new NotMoved(pid, "it can have no group of its own in " + residence + why));
     }
+  }
+
+  /** Tells why the first one was not moved at all. */
+  void refused(int pid, ErrnoException e) {
+    notMoved.add(new NotMoved(pid, e.getMessage()));
   }
 
   /** Which hierarchy refused the first one, and why. */
@@ -94,7 +98,7 @@ final class Move {
       Optional<ProcStat> before = ProcStat.read(pid);
       if (group.holds(pid)) { // born there
         moved++;
-      } else if (!residence.isOf(pid)) {
+      } else if (residence.isElsewhere(pid, group)) {
         notMoved.add(new NotMoved(pid, "it lives elsewhere than its leader did"));
       } else if (before.isPresent()) {
         join(pid, before.get());
@@ -112,13 +116,19 @@ final class Move {
       return;
     }
     group.join(pid);
-    Optional<ProcStat> after = ProcStat.read(pid);
-    if (after.isPresent() && after.get().startTime() != before.startTime()) {
-      residence.takeToParent(
-          pid, after.get().parent()); // another process by now, of the same number: a stranger
-    } else {
+    if (!tookStrangerBack(pid, before)) {
       count(pid);
     }
+  }
+
+  /** Whether a number that was moved is another process's by now, which goes to its parent then. */
+  boolean tookStrangerBack(int pid, ProcStat before) throws ErrnoException {
+    Optional<ProcStat> stranger =
+        ProcStat.read(pid).filter(it -> it.startTime() != before.startTime());
+    if (stranger.isPresent()) {
+      residence.takeToParent(pid, stranger.get().parent());
+    }
+    return stranger.isPresent();
   }
 
   Moved moved() {

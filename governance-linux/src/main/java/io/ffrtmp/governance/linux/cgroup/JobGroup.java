@@ -10,7 +10,11 @@ import io.ffrtmp.governance.ResourceUsage;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -179,43 +183,57 @@ public final class JobGroup {
   }
 
   /**
-   * Puts every process back to where it came from, in rounds, and removes the group: what was
-   * attached is as it was before.
+   * Puts every process back to where it came from, in each hierarchy where it still lives in the
+   * group, in rounds: what was attached is as it was before, and what somebody else has moved since
+   * stays there. The primary comes last, and keeps whom another hierarchy kept: so the job is found
+   * there, also if we die on the way.
    *
    * @return who could not be put back, or is elsewhere now, and why
    */
   public List<NotMoved> release(Mark mark) {
     home.withdraw(this); // where controllers are on, no process can go back (cgroup-v2.rst)
     Map<Integer, NotMoved> notes = new LinkedHashMap<>();
-    for (int round = 1; round <= ROUNDS; round++) {
-      List<Integer> left = members(groups);
-      left.forEach(pid -> putBack(pid, mark).ifPresent(note -> notes.put(pid, note)));
-      if (left.isEmpty()) {
-        break;
+    Set<Integer> left = members(groups);
+    for (int round = 1; round <= ROUNDS && !left.isEmpty(); round++) {
+      notes.keySet().removeAll(left); // those are tried again
+      Set<Integer> kept = new HashSet<>();
+      for (int i = groups.size() - 1; i >= 0; i--) {
+        for (int pid : members(groups.subList(i, i + 1))) {
+          if (!kept.contains(pid) && !putBack(pid, groups.get(i), mark, notes)) {
+            kept.add(pid);
+          }
+        }
       }
+      left = members(groups);
     }
     return List.copyOf(notes.values());
   }
 
-  /**
-   * Puts one process back in every hierarchy, the primary last: if we die on the way, the job is
-   * found there. Tells what did not go as it should.
-   */
-  public Optional<NotMoved> putBack(int pid, Mark mark) {
-    String said = "";
-    for (int i = groups.size() - 1; i >= 0; i--) {
-      Group group = groups.get(i);
-      Hierarchy hierarchy = group.hierarchy();
-      String place = group.parent().substring(0, group.parent().lastIndexOf('/'));
-      String directory = mark.origin(hierarchy).flatMap(hierarchy::directory).orElse(place);
-      try {
-        Optional<String> other = new Origin(files, hierarchy, directory).putBack(pid);
-        said = other.map(it -> "put into " + it + ", as " + directory + " is gone").orElse(said);
-      } catch (ErrnoException e) {
-        said = e.errno() == Errno.ESRCH ? said : e.getMessage();
+  /** False if the process stays in the group; notes what did not go as it should. */
+  private boolean putBack(int pid, Group group, Mark mark, Map<Integer, NotMoved> notes) {
+    Hierarchy hierarchy = group.hierarchy();
+    String place = group.parent().substring(0, group.parent().lastIndexOf('/'));
+    String directory = mark.origin(hierarchy).flatMap(hierarchy::directory).orElse(place);
+    try {
+      new Origin(files, hierarchy, directory)
+          .putBack(pid)
+          .map(other -> "put into " + other + ", as " + directory + " is gone")
+          .ifPresent(why -> notes.put(pid, new NotMoved(pid, why)));
+      return true;
+    } catch (ErrnoException e) {
+      boolean ended = e.errno() == Errno.ESRCH;
+      if (!ended) {
+        notes.put(pid, new NotMoved(pid, e.getMessage()));
       }
+      return ended;
     }
-    return said.isEmpty() ? Optional.empty() : Optional.of(new NotMoved(pid, said));
+  }
+
+  /** What a group that can't be removed says: it is a job as long as its leader lives in it. */
+  public Mark letGo(Mark mark) {
+    Set<Integer> left = members(groups);
+    boolean living = mark.leader().filter(it -> it.alive() && left.contains(it.pid())).isPresent();
+    return living ? mark.disowned() : mark.disowned().ended();
   }
 
   /** Whether the primary group took the process. */
@@ -240,6 +258,11 @@ public final class JobGroup {
     }
   }
 
+  /** Whether a process's memberships name this very group in a hierarchy. */
+  boolean isIn(Hierarchy hierarchy, String membership) {
+    return groups.stream().anyMatch(it -> it.hierarchy().equals(hierarchy) && it.isIn(membership));
+  }
+
   /** Whether the kernel names this very group for a process, in every hierarchy. */
   public boolean holds(int pid) throws ErrnoException {
     String membership = files.read("/proc/" + pid + "/cgroup");
@@ -261,6 +284,26 @@ public final class JobGroup {
     } catch (ErrnoException e) {
       return false;
     }
+  }
+
+  /**
+   * Whether the v2 cgroup that a process died in lies outside of the group. Its id is the inode
+   * number of its directory (kernfs). Always false on v1, and where the group is gone.
+   */
+  public boolean isOutside(long cgroup) {
+    try {
+      return unified() && !isWithin(toString(), cgroup);
+    } catch (IOException gone) {
+      return false;
+    }
+  }
+
+  private boolean isWithin(String directory, long cgroup) throws IOException {
+    boolean within = Files.getAttribute(Path.of(directory), "unix:ino").equals(cgroup);
+    for (String each : within ? List.<String>of() : files.subdirectories(directory)) {
+      within = within || isWithin(each, cgroup);
+    }
+    return within;
   }
 
   /** A descriptor of the primary directory, for a child to be born in; the caller closes it. */
@@ -294,10 +337,10 @@ public final class JobGroup {
    * The processes in the group and beneath it, as far as our pid namespace has numbers for them.
    */
   public List<Integer> members() {
-    return members(groups.stream().limit(1).toList());
+    return List.copyOf(members(groups.stream().limit(1).toList()));
   }
 
-  private List<Integer> members(List<Group> where) {
+  private Set<Integer> members(List<Group> where) {
     Set<Integer> found = new LinkedHashSet<>();
     for (Group group : where) {
       try {
@@ -307,7 +350,7 @@ public final class JobGroup {
       }
     }
     found.remove(0);
-    return List.copyOf(found);
+    return found;
   }
 
   private void collect(String directory, Set<Integer> found) throws ErrnoException {
@@ -326,7 +369,7 @@ public final class JobGroup {
 
   /** Whether a process lives in the group or beneath it; true also where that can't be read. */
   public boolean populated() {
-    return exists() && populated(unified(), toString());
+    return groups.stream().anyMatch(each -> populated(each.unified(), each.directory()));
   }
 
   private boolean populated(boolean unified, String directory) {

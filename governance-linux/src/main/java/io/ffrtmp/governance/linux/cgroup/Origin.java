@@ -8,7 +8,8 @@ import java.util.Optional;
 record Origin(CgroupFiles files, Hierarchy hierarchy, String directory) {
 
   /**
-   * Puts a process back; where the old place is gone, into the nearest one above it that is left.
+   * Puts a process back; where the old place is gone, into the nearest one above it that is left
+   * and takes processes: on v2 those do not that hand down controllers (EBUSY).
    *
    * @return that place, if it is another one
    */
@@ -19,7 +20,8 @@ record Origin(CgroupFiles files, Hierarchy hierarchy, String directory) {
         return place.equals(directory) ? Optional.empty() : Optional.of(place);
       } catch (ErrnoException e) {
         boolean gone = e.errno() == Errno.ENOENT || e.errno() == Errno.ENODEV;
-        if (!gone || place.equals(hierarchy.mountPoint())) {
+        boolean inner = e.errno() == Errno.EBUSY && !place.equals(directory);
+        if (!(gone || inner) || place.equals(hierarchy.mountPoint())) {
           throw e;
         }
       }

@@ -70,7 +70,8 @@ public final class Search {
       look(hierarchy, directory);
     } catch (IOException e) {
       if (Libc.access(directory, Libc.F_OK) == 0) {
-        found.add(new Found(directory, base.home(), Optional.empty(), e.getMessage()));
+        String refusal = "its mark can't be read: " + e.getMessage();
+        found.add(new Found(directory, base.home(), Optional.empty(), refusal));
       }
     }
   }

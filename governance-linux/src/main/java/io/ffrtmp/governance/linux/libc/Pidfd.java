@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 
 /**
  * A descriptor that stands for one process for ever, whatever becomes of its number
@@ -26,6 +27,7 @@ public final class Pidfd implements AutoCloseable {
   private static final int WEXITED = 4;
   private static final long PIDFD_GET_INFO = 0xC040FF0BL; // linux/pidfd.h, Linux 6.13
   private static final long PIDFD_INFO_EXIT = 8; // Linux 6.15
+  private static final long PIDFD_INFO_DEATH = PIDFD_INFO_EXIT | 4; // PIDFD_INFO_CGROUPID
 
   private final int fd;
   private volatile boolean closed;
@@ -115,11 +117,23 @@ public final class Pidfd implements AutoCloseable {
 
   /** The wait status of a process that was reaped by whomever, where the kernel tells it. */
   public OptionalInt waitStatus() throws ErrnoException {
+    ByteBuffer info = info();
+    boolean told = (info.getLong(0) & PIDFD_INFO_EXIT) != 0;
+    return told ? OptionalInt.of(info.getInt(60)) : OptionalInt.empty();
+  }
+
+  /** The id of the v2 cgroup in which a process died that was reaped, where the kernel tells it. */
+  public OptionalLong lastCgroup() throws ErrnoException {
+    ByteBuffer info = info();
+    boolean told = (info.getLong(0) & PIDFD_INFO_DEATH) == PIDFD_INFO_DEATH;
+    return told ? OptionalLong.of(info.getLong(8)) : OptionalLong.empty();
+  }
+
+  private ByteBuffer info() throws ErrnoException {
     byte[] info = new byte[64];
-    Libc.buffer(info).putLong(0, PIDFD_INFO_EXIT);
+    Libc.buffer(info).putLong(0, PIDFD_INFO_DEATH);
     Libc.check(Raw.ioctl(fd, PIDFD_GET_INFO, info), "ioctl PIDFD_GET_INFO");
-    boolean told = (Libc.buffer(info).getLong(0) & PIDFD_INFO_EXIT) != 0;
-    return told ? OptionalInt.of(Libc.buffer(info).getInt(60)) : OptionalInt.empty();
+    return Libc.buffer(info);
   }
 
   @Override
