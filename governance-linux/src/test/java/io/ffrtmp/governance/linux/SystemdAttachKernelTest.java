@@ -219,40 +219,6 @@ class SystemdAttachKernelTest {
   }
 
   @Test
-  void loginSession_isGovernedAsAWhole_andStaysOpen() throws Exception {
-    Systemd.assumeUser();
-    Process login = new ProcessBuilder("su", "-l", "worker", "-c", "exec " + SLEEP).start();
-    processes.add(login);
-    RunContract.soon().until(() -> login.children().findAny().isPresent());
-    long shell = login.children().findAny().orElseThrow().pid();
-    RunContract.soon().until(() -> LinuxHost.commandLine((int) shell).contains("36000"));
-    Unit session = systemd.of(shell);
-    assertThat(session.name).startsWith("session-");
-    Found before = Found.of(session);
-
-    AttachedJob alone = governor.attach(Attachment.of(shell).jobId(session.name).limits(OURS));
-    assertThat(alone.receipt().limits()).allMatch(each -> each.status() == Status.DENIED);
-    alone.detach();
-    assertThat(Found.of(session)).isEqualTo(before);
-
-    AttachedJob job = governor.attach(Attachment.of(login.pid()).jobId(session.name).limits(OURS));
-    assertThat(job.receipt().limits()).allMatch(each -> each.status() == Status.APPLIED);
-    Systemd.load();
-    assertThat(session.members()).containsExactlyInAnyOrder(login.pid(), shell);
-    Path group = session.group().resolve("ffrtmp").resolve(session.name);
-    assertThat(Systemd.TOP + Systemd.cgroup(shell)).isEqualTo(group.toString());
-    assertThat(Systemd.read(group, "cpu.max")).isEqualTo("50000 100000");
-    assertThat(Found.of(session).told()).isEqualTo(before.told());
-    job.release();
-    assertThat(Found.of(session)).isEqualTo(before);
-
-    AttachedJob last = governor.attach(Attachment.of(login.pid()).jobId(session.name).limits(OURS));
-    Systemd.all("stop", List.of(session));
-    assertThat(last.await().workloadEnded()).isTrue();
-    RunContract.soon().until(() -> !Files.exists(session.group()));
-  }
-
-  @Test
   void process_movedBySystemd_isFoundAtTheEnd() throws Exception {
     Workload sleeper = Workload.of("/bin/sleep", "36000").limits(OURS);
     StartedJob started = governor.start(sleeper.jobId("started"));
