@@ -162,8 +162,8 @@ public final class InMemoryGovernor implements Governor {
   }
 
   private <J extends MemoryJob> J begin(J job) {
-    living.put(job.id(), job);
     tell(listener -> listener.started(job.start));
+    living.put(job.id(), job); // from here on it may be ended
     job.running.ending().ifPresent(ending -> end(job, job.running));
     return job;
   }

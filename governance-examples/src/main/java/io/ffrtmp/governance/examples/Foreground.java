@@ -85,15 +85,17 @@ final class Foreground {
     }
     Governor governor = watched(LinuxGovernor.builder()).open();
     List<AttachedJob> jobs = new CopyOnWriteArrayList<>();
-    Runnable letGo = release ? () -> jobs.forEach(AttachedJob::release) : () -> {};
-    Runtime.getRuntime()
-        .addShutdownHook(
-            new Thread(
-                () -> {
-                  letGo.run();
-                  close(governor);
-                },
-                "ffrtmp-detach"));
+    Runnable letGo =
+        () -> {
+          synchronized (jobs) { // nobody is attached to any more once this is held
+            if (release) {
+              releaseAll(jobs);
+            }
+            governor.close();
+          }
+          close(governor);
+        };
+    Runtime.getRuntime().addShutdownHook(new Thread(letGo, "ffrtmp-detach"));
     try {
       attach(governor, all, jobs);
       List<JobResult> results = new ArrayList<>();
@@ -113,16 +115,28 @@ final class Foreground {
     return builder;
   }
 
-  private static void attach(Governor governor, List<Attachment> all, List<AttachedJob> jobs) {
+  private void attach(Governor governor, List<Attachment> all, List<AttachedJob> jobs) {
     boolean complete = false;
     try {
       for (Attachment each : all) {
-        jobs.add(governor.attach(each));
+        synchronized (jobs) {
+          jobs.add(governor.attach(each));
+        }
       }
       complete = true;
     } finally {
       if (!complete) {
-        jobs.forEach(AttachedJob::release);
+        releaseAll(jobs);
+      }
+    }
+  }
+
+  private void releaseAll(List<AttachedJob> jobs) {
+    for (AttachedJob each : jobs) {
+      try {
+        each.release();
+      } catch (RuntimeException e) { // the others are released all the same
+        Ffrtmp.say(err, "job " + each.id() + " was not released: " + e.getMessage());
       }
     }
   }

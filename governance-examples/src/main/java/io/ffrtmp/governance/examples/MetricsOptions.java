@@ -12,6 +12,7 @@ import picocli.CommandLine.Spec;
 /** Where to be asked how it goes; nothing of it is loaded unless a port is given. */
 final class MetricsOptions {
   private static final int LARGEST_PORT = 65_535;
+  private static final String LOOPBACK = "127.0.0.1";
 
   @Option(
       names = "--metrics-port",
@@ -26,9 +27,8 @@ final class MetricsOptions {
   @Option(
       names = "--metrics-address",
       paramLabel = "ADDRESS",
-      defaultValue = "127.0.0.1",
-      description = "Serve them there; else on ${DEFAULT-VALUE}, which only this host reaches.")
-  private String address = "127.0.0.1";
+      description = "Serve them there; else on " + LOOPBACK + ", which only this host reaches.")
+  private @Nullable String address;
 
   /**
    * Listens, if that was asked for, and says where.
@@ -38,6 +38,9 @@ final class MetricsOptions {
    * @throws IOException if it can't listen there
    */
   List<JobListener> open() throws IOException {
+    if (port == null && address != null) {
+      throw new ParameterException(command.commandLine(), "--metrics-address needs --metrics-port");
+    }
     if (port == null) {
       return List.of();
     }
@@ -45,7 +48,7 @@ final class MetricsOptions {
       String wrong = "--metrics-port " + port + " is not within 0 and " + LARGEST_PORT;
       throw new ParameterException(command.commandLine(), wrong);
     }
-    MetricsServer server = MetricsServer.open(address, port);
+    MetricsServer server = MetricsServer.open(address == null ? LOOPBACK : address, port);
     Ffrtmp.say(command.commandLine().getErr(), "serving " + server.uri() + "metrics");
     return server.listeners();
   }

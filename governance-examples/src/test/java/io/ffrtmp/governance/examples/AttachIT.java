@@ -69,7 +69,7 @@ class AttachIT {
 
   @Test
   void attach_observesToTheEnd_andWritesTheResult() throws Exception {
-    Process process = target("sleep 2; exit 7");
+    Process process = target("sleep 8; exit 7");
     Path file = scratch.resolve("result.json");
     Cli.Outcome outcome =
         Cli.ffrtmp(
@@ -93,7 +93,7 @@ class AttachIT {
     assumeTrue(
         Cli.ffrtmp(scratch, "doctor").out().contains("PIDFD_GET_INFO tells it"),
         "this kernel does not tell how strangers end");
-    Process process = target("sleep 2; exit 7");
+    Process process = target("sleep 8; exit 7");
     Cli.Outcome outcome =
         Cli.ffrtmp(scratch, "attach", "--pid", "" + process.pid(), "--propagate-exit");
     assertThat(outcome.status()).as(outcome.err()).isEqualTo(7);
@@ -101,8 +101,8 @@ class AttachIT {
 
   @Test
   void attach_severalPids_haveOneJobEach() throws Exception {
-    Process one = target("exec sleep 2");
-    Process other = target("exec sleep 2");
+    Process one = target("exec sleep 10");
+    Process other = target("exec sleep 10");
     Cli.Outcome outcome =
         Cli.ffrtmp(
             scratch,

@@ -10,6 +10,7 @@ import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.IoMax;
 import io.ffrtmp.governance.JobResult;
 import io.ffrtmp.governance.Limits;
+import io.ffrtmp.governance.ResourceUsage.Counter;
 import io.ffrtmp.governance.StartFailedException;
 import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.Verdict;
@@ -203,11 +204,13 @@ final class MonitoredWorker {
     expect(Verdict.WORKLOAD_FAILED_PLATFORM_OK, governor.run(shell("kill -9 $$")));
   }
 
-  private void isThrottled() throws InterruptedException {
-    Workload busy = shell("i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done");
-    expect(
-        Verdict.COMPLETED_WITHIN_LIMITS,
-        governor.run(busy.limits(Limits.NONE.cpuMax(CpuMax.cores(0.2)))));
+  private void isThrottled() throws Exception {
+    Path go = scratch.resolve("go-" + ++number);
+    Workload busy = shell("until [ -e \"$1\" ]; do :; done", go);
+    StartedJob job = governor.start(busy.limits(Limits.NONE.cpuMax(CpuMax.cores(0.1))));
+    await().atMost(PATIENCE).until(() -> job.usage().get(Counter.CPU_THROTTLED_USEC).orElse(0) > 0);
+    Files.createFile(go);
+    expect(Verdict.COMPLETED_WITHIN_LIMITS, job.await());
   }
 
   private void outgrowsItsLimit() throws InterruptedException {

@@ -173,6 +173,7 @@ final class Adopt {
       try {
         moveLeader(pid, home, group, residence, move);
       } catch (ErrnoException e) {
+        move.refused(pid, e);
         group = observeOnly(pid, home, group, mark, e);
       }
       if (pidfd.ended()) {
@@ -189,6 +190,7 @@ final class Adopt {
       if (asked.limitsRequired()) {
         requireLimits(pid, receipt);
       }
+      mark = mark.unmet(receipt.limits());
       group.mark(mark);
       done = true;
       return new Adopted(pidfd, group, mark, receipt);
@@ -211,7 +213,7 @@ final class Adopt {
       return;
     }
     try (CgroupFiles.Lock held = home.lock()) {
-      if (!residence.isOf(pid)) {
+      if (residence.isElsewhere(pid, group)) {
         refuseIfGoverned(pid, Residence.of(files, hierarchies, pid));
         throw movedAway(pid);
       }

@@ -17,6 +17,7 @@ import io.ffrtmp.governance.Receipt;
 import io.ffrtmp.governance.ResourceUsage;
 import io.ffrtmp.governance.StartFailure;
 import io.ffrtmp.governance.linux.GovernedJob.End;
+import io.ffrtmp.governance.linux.cgroup.JobGroup;
 import io.ffrtmp.governance.linux.cgroup.Mark;
 import io.ffrtmp.governance.linux.cgroup.Remains;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
@@ -28,7 +29,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -47,17 +47,11 @@ final class Conclude {
   private final List<JobListener> listeners;
   private final Consumer<GovernedJob> unregister;
   private final Linger linger;
-  private final Executor consumers;
   private final AtomicLong listenerFailures = new AtomicLong();
 
-  Conclude(
-      List<JobListener> listeners,
-      Consumer<GovernedJob> unregister,
-      Linger linger,
-      Executor consumers) {
+  Conclude(List<JobListener> listeners, Consumer<GovernedJob> unregister, Linger linger) {
     this.listeners = listeners;
     this.unregister = unregister;
-    this.consumers = consumers;
     this.linger = linger;
   }
 
@@ -80,15 +74,16 @@ final class Conclude {
     JobResult result = freeze(job, new Ended(status), evidence);
     if (job.group.exists()) {
       linger.sweep();
-      removeOrLinger(job, job.mark.disowned().ended());
+      removeOrLinger(job.group, job.mark.disowned().ended());
     }
     return result;
   }
 
-  private void removeOrLinger(GovernedJob job, Mark left) {
-    if (!job.group.remove()) {
-      mark(job, left);
-      linger.removeWhenEmpty(job.group);
+  /** Removes a group that nobody watches any more, now or once it is empty, with this mark. */
+  void removeOrLinger(JobGroup group, Mark left) {
+    if (!group.remove()) {
+      mark(group, left);
+      linger.removeWhenEmpty(group);
     }
   }
 
@@ -99,7 +94,7 @@ final class Conclude {
         new Detached(),
         () -> {
           JobResult result = freeze(job, new Detached(), whereabouts(job));
-          mark(job, job.mark.disowned());
+          mark(job.group, job.mark.disowned());
           return result;
         });
   }
@@ -116,7 +111,7 @@ final class Conclude {
           Moved moved = before.moved().orElseGet(() -> halfAttached(job));
           List<NotMoved> elsewhere = job.group.release(job.mark);
           Receipt receipt = elsewhere.isEmpty() ? before : before.moved(and(moved, elsewhere));
-          removeOrLinger(job, job.group.letGo(job.mark));
+          removeOrLinger(job.group, job.group.letGo(job.mark));
           return freeze(job, new Detached(), receipt, usage, evidence);
         });
   }
@@ -172,7 +167,7 @@ final class Conclude {
       LOG.error("job {} was not observed to its end", job.id(), e);
       JobResult rest = freeze(job, broken, job.receipt, ResourceUsage.UNKNOWN, Evidence.NONE);
       job.frozen = Optional.of(rest);
-      mark(job, job.mark.disowned());
+      mark(job.group, job.mark.disowned());
     } finally {
       job.grouped.unlock();
     }
@@ -180,7 +175,7 @@ final class Conclude {
     tell(listener -> listener.finished(frozen));
     JOBS.info("{}", frozen);
     unregister.accept(job);
-    job.complete(frozen, consumers);
+    job.complete(frozen);
   }
 
   private static Evidence whereabouts(GovernedJob job) {
@@ -201,11 +196,11 @@ final class Conclude {
   }
 
   /** What whoever finds the group shall know of it. */
-  private static void mark(GovernedJob job, Mark mark) {
+  private static void mark(JobGroup group, Mark mark) {
     try {
-      job.group.mark(mark);
+      group.mark(mark);
     } catch (ErrnoException e) {
-      LOG.debug("{} keeps its old mark", job.group, e);
+      LOG.debug("{} keeps its old mark", group, e);
     }
   }
 

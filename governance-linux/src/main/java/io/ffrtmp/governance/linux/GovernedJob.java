@@ -14,7 +14,6 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -40,7 +39,7 @@ abstract class GovernedJob {
 
   private volatile Optional<End> end = Optional.empty();
 
-  /** For those who wait here; nobody else has it, as a waiter runs what hangs on its future. */
+  /** Nobody else has it: what hangs on a future is run by who completes it, or waits for it. */
   private final CompletableFuture<JobResult> result = new CompletableFuture<>();
 
   /** While it is held and nothing is frozen yet, the group is this job's, not a successor's. */
@@ -48,8 +47,6 @@ abstract class GovernedJob {
 
   /** Known to listeners before it is to those who wait; set while {@link #grouped} is held. */
   volatile Optional<JobResult> frozen = Optional.empty();
-
-  private final CompletableFuture<JobResult> copied = new CompletableFuture<>();
 
   /** What an observation begins with. */
   record Beginning(
@@ -98,17 +95,9 @@ abstract class GovernedJob {
     return !concluded.get();
   }
 
-  /**
-   * Hands the result to all who wait: to those in {@link #await()} here, to the consumers of
-   * futures, which may themselves wait for jobs, on threads that no conclusion needs.
-   */
-  final void complete(JobResult frozen, Executor consumers) {
+  /** Hands the result to all who wait. */
+  final void complete(JobResult frozen) {
     result.complete(frozen);
-    if (copied.getNumberOfDependents() > 0) {
-      copied.completeAsync(() -> frozen, consumers);
-    } else {
-      copied.complete(frozen);
-    }
   }
 
   public final String id() {
@@ -168,7 +157,9 @@ abstract class GovernedJob {
   }
 
   public final CompletableFuture<JobResult> onExit() {
-    return copied.copy();
+    return result.isDone()
+        ? CompletableFuture.completedFuture(result.join())
+        : result.thenApplyAsync(known -> known, observer.consumers);
   }
 
   public final JobResult detach() {

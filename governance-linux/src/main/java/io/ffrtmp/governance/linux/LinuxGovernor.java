@@ -63,8 +63,10 @@ import org.slf4j.LoggerFactory;
  * The governor for Linux, opened by {@link #builder()}.
  *
  * <p>It owns one daemon thread that watches, a pool of at most four daemon threads that conclude
- * jobs, and one descriptor for each job; never a workload. After {@link #close()} the watching
- * thread stays until the last child that was detached has ended, only to reap it.
+ * jobs, and one descriptor for each job; never a workload. What hangs on futures of jobs runs on
+ * daemon threads of its own, as many as block at once. After {@link #close()} the watching thread
+ * stays until the last child that was detached has ended, only to reap it, and until the last group
+ * that lingers is empty, to remove it.
  *
  * <p>Thread-safe, and fit for virtual threads.
  */
@@ -91,7 +93,7 @@ public final class LinuxGovernor implements Governor {
   private final Map<String, GovernedJob> jobs = new ConcurrentHashMap<>();
   private final ReadWriteLock opened = new ReentrantReadWriteLock();
   private boolean closed;
-  private Optional<HostReport> host = Optional.empty();
+  private volatile Optional<HostReport> host = Optional.empty();
 
   private LinuxGovernor(Builder builder) throws ErrnoException {
     files = builder.files;
@@ -105,8 +107,8 @@ public final class LinuxGovernor implements Governor {
     }
     watcher = new Watcher("governance-watcher");
     linger = new Linger(watcher);
-    conclude = new Conclude(List.copyOf(builder.listeners), this::unregister, linger, consumers);
-    observer = new Observer(watcher, results, conclude);
+    conclude = new Conclude(List.copyOf(builder.listeners), this::unregister, linger);
+    observer = new Observer(watcher, results, conclude, consumers);
     adopt = new Adopt(files, hierarchies, base, directoryName, linger);
     if (builder.becomeLeaf) {
       base.becomeLeaf(Builder.LEAF);
@@ -190,14 +192,14 @@ public final class LinuxGovernor implements Governor {
         watch(job);
       } catch (ErrnoException e) {
         LOG.warn("job {} runs, governed, but can't be watched", id, e);
-        observer.lost(job);
+        observer.unwatchable(job);
       }
       return job;
     } catch (IdInUseException e) {
       throw new JobIdInUseException(e.getMessage());
     } catch (SpawnException e) {
-      if (group != null && !group.remove()) {
-        linger.removeWhenEmpty(group);
+      if (group != null) {
+        conclude.removeOrLinger(group, mark.disowned().ended());
       }
       JobStart facts = JobStart.of(id, OptionalLong.empty(), Mode.RUN, workload.intent(), time);
       Receipt receipt = start == null ? Receipt.EMPTY : start.receipt();
@@ -331,9 +333,10 @@ public final class LinuxGovernor implements Governor {
   }
 
   @Override
-  public synchronized HostReport host() {
-    host = host.or(() -> Optional.of(HostProbe.report(base)));
-    return host.orElseThrow();
+  public HostReport host() {
+    HostReport report = host.orElseGet(() -> HostProbe.report(base));
+    host = Optional.of(report);
+    return report;
   }
 
   @Override

@@ -51,7 +51,6 @@ final class Move {
     } catch (ErrnoException e) {
       refusal = Optional.of(e);
       if (!group.placedInPrimary()) {
-        notMoved.add(new NotMoved(pid, e.getMessage()));
         throw e;
       }
     }
@@ -61,6 +60,11 @@ final class Move {
       String why = group.errno().map(errno -> ", " + errno).orElse("");
       notMoved.add(new NotMoved(pid, "it can have no group of its own in " + residence + why));
     }
+  }
+
+  /** Tells why the first one was not moved at all. */
+  void refused(int pid, ErrnoException e) {
+    notMoved.add(new NotMoved(pid, e.getMessage()));
   }
 
   /** Which hierarchy refused the first one, and why. */
@@ -94,7 +98,7 @@ final class Move {
       Optional<ProcStat> before = ProcStat.read(pid);
       if (group.holds(pid)) { // born there
         moved++;
-      } else if (!residence.isOf(pid)) {
+      } else if (residence.isElsewhere(pid, group)) {
         notMoved.add(new NotMoved(pid, "it lives elsewhere than its leader did"));
       } else if (before.isPresent()) {
         join(pid, before.get());

@@ -4,11 +4,12 @@ import io.ffrtmp.governance.ExitStatus;
 import io.ffrtmp.governance.ExitStatus.Cause;
 import io.ffrtmp.governance.ExitStatus.Unknown;
 import io.ffrtmp.governance.linux.libc.Epoll;
+import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Libc;
 import io.ffrtmp.governance.linux.libc.Pidfd;
 import io.ffrtmp.governance.linux.observe.ExitReader;
 import io.ffrtmp.governance.linux.observe.Watcher;
-import io.ffrtmp.governance.linux.process.ProcStat;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -28,10 +29,26 @@ final class Observer {
   private final Executor results;
   private final Conclude conclude;
 
-  Observer(Watcher watcher, Executor results, Conclude conclude) {
+  /** What hangs on futures is run there: it may itself wait for jobs, and no conclusion waits. */
+  final Executor consumers;
+
+  Observer(Watcher watcher, Executor results, Conclude conclude, Executor consumers) {
     this.watcher = watcher;
-    this.results = results;
+    this.results = orHere(results);
     this.conclude = conclude;
+    this.consumers = orHere(consumers);
+  }
+
+  /** Where no thread can be had (RLIMIT_NPROC, pids.max), on the one that asks for it. */
+  private static Executor orHere(Executor threads) {
+    return task -> {
+      try {
+        threads.execute(task);
+      } catch (OutOfMemoryError noThreadToBeHad) {
+        LOG.debug("no thread can be had", noThreadToBeHad);
+        task.run();
+      }
+    };
   }
 
   /**
@@ -44,14 +61,19 @@ final class Observer {
       int fd = job.pidfd.get().fd();
       long token = watcher.watch(fd, Epoll.EPOLLIN, () -> died(job));
       job.token = OptionalLong.of(token);
+    } else if (Libc.access("/proc/" + job.pid(), Libc.F_OK) == 0) {
+      throw new ErrnoException(Errno.EMFILE, "pidfd_open of process " + job.pid());
     } else {
-      died(job);
+      died(job); // and was reaped by somebody else, or nobody
     }
   }
 
-  /** A job that runs, governed, but can't be watched. */
-  void lost(GovernedJob job) {
-    died(job);
+  /** A job that runs, governed, but can't be watched: it is let go of. */
+  void unwatchable(GovernedJob job) {
+    if (job.claim()) {
+      conclude.detached(job);
+      job.pidfd.ifPresent(Pidfd::close);
+    }
   }
 
   private void died(GovernedJob job) {
@@ -67,8 +89,7 @@ final class Observer {
   }
 
   private static ExitStatus reap(GovernedJob job) {
-    boolean gone = job.pidfd.isEmpty() && ProcStat.read(job.pid()).isEmpty();
-    Unknown lost = new Unknown(gone ? Cause.AUTO_REAPED : Cause.OBSERVATION_BROKE);
+    Unknown lost = new Unknown(job.pidfd.isEmpty() ? Cause.AUTO_REAPED : Cause.OBSERVATION_BROKE);
     return job.pidfd.filter(Pidfd::ended).map(ExitReader::reap).orElse(lost);
   }
 
@@ -104,13 +125,8 @@ final class Observer {
     Runnable conclusion = () -> conclude.ended(job, last);
     if (conclude.neverBlocks(job)) {
       conclusion.run();
-      return;
-    }
-    try {
+    } else {
       results.execute(conclusion);
-    } catch (OutOfMemoryError noThreadToBeHad) { // RLIMIT_NPROC, pids.max: then on this one
-      LOG.debug("job {} is concluded by the watcher", job.id(), noThreadToBeHad);
-      conclusion.run();
     }
   }
 

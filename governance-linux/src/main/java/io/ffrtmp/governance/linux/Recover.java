@@ -56,7 +56,9 @@ final class Recover {
       String id = each.id();
       if (!each.refusal().isEmpty()) {
         leave(each, each.refusal());
-      } else if (adopter.reserve(id)) {
+      } else if (!adopter.reserve(id)) {
+        leaveUnlessOurs(each, each.mark().orElseThrow());
+      } else {
         boolean taken = false;
         try {
           taken = recover(each, each.mark().orElseThrow());
@@ -70,6 +72,18 @@ final class Recover {
     return Recovery.of(jobs, ended, leftovers, List.of());
   }
 
+  private void leaveUnlessOurs(Found found, Mark mark) {
+    Optional<ProcessKey> owner = mark.liveOwner();
+    if (!owner.equals(Optional.of(ProcessKey.self()))) {
+      String here = "this governor has another job of its id: recover when that has ended";
+      leave(found, owner.map(Recover::governs).orElse(here));
+    }
+  }
+
+  private static String governs(ProcessKey owner) {
+    return "process " + owner.pid() + " governs it";
+  }
+
   private void leave(Found found, String reason) {
     leftovers.add(new Leftover(found.directory(), reason));
   }
@@ -81,7 +95,7 @@ final class Recover {
     JobGroup group = found.home().group(found.id());
     boolean populated = group.populated();
     if (owner.isPresent()) {
-      leave(found, "process " + owner.get().pid() + " governs it");
+      leave(found, governs(owner.get()));
     } else if (leader.filter(it -> !it.isInOurNamespace()).isPresent()) {
       leave(found, "its leader lives in another pid namespace: recover there");
     } else if (leader.isEmpty() && populated) {
@@ -115,16 +129,25 @@ final class Recover {
     } catch (ErrnoException e) {
       if (leader.alive()) {
         letGo(group, mark.disowned());
-        leave(found, "its leader can't be watched: " + e.getMessage());
+        leave(found, "it can't be watched: " + e.getMessage());
         pidfd.ifPresent(Pidfd::close);
         return false;
       }
     }
     pidfd.ifPresent(Pidfd::close);
-    ended.add(conclude.unwatched(group.remains(mark)));
-    letGo(group, mark.disowned().ended());
-    linger.removeWhenEmpty(group);
+    tell(found, mark, group);
     return false;
+  }
+
+  private void tell(Found found, Mark mark, JobGroup group) {
+    try {
+      ended.add(conclude.unwatched(group.remains(mark)));
+      letGo(group, mark.disowned().ended());
+      linger.removeWhenEmpty(group);
+    } catch (ErrnoException e) {
+      letGo(group, mark.disowned());
+      leave(found, "its end can't be told: " + e.getMessage());
+    }
   }
 
   private static void letGo(JobGroup group, Mark mark) {

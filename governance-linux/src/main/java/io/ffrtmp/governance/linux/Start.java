@@ -39,12 +39,19 @@ final class Start implements Spawner.Admission {
   /** Want of something, which a gate would want too. */
   private static final Set<String> SHORTAGES = Set.of("EAGAIN", "ENOMEM", "EMFILE", "ENFILE");
 
+  /**
+   * What clone3(2) says where this kernel, or a filter before it, lets nobody be born in a group.
+   */
+  private static final Set<String> NO_BIRTH =
+      Set.of("EINVAL", "ENOSYS", "EPERM", "EOPNOTSUPP", "E2BIG");
+
   private final Workload workload;
   private final JobGroup group;
   private Mark mark;
   private final AtomicBoolean canBeBorn;
   private final List<LimitOutcome> outcomes = new ArrayList<>();
   private OptionalInt birthplace = OptionalInt.empty();
+  private boolean gated;
 
   /**
    * A start in a group that was just made.
@@ -69,15 +76,13 @@ final class Start implements Spawner.Admission {
 
   /** The process, placed and limited, executing its first instruction. */
   Spawned spawn(Spawner.Prepared prepared) throws SpawnException {
-    if (mustBePlaced()) {
-      return prepared.spawn(this); // the limits are written while the gate's shell starts
+    gated =
+        group.exists() && !canBeBorn.get(); // decided once: another start may clear it meanwhile
+    if (!gated || workload.limitsRequired()) {
+      applyLimits(); // else while the gate's shell starts
     }
-    applyLimits();
-    return gated() ? prepared.spawn(this) : direct(prepared);
-  }
-
-  private boolean mustBePlaced() {
-    return group.exists() && !canBeBorn.get();
+    gated |= weightUnmet().isPresent();
+    return gated ? prepared.spawn(this) : direct(prepared);
   }
 
   /** Writes and reads back the limits; the process is not in the group yet. */
@@ -89,43 +94,37 @@ final class Start implements Spawner.Admission {
   }
 
   private Spawned direct(Spawner.Prepared prepared) throws SpawnException {
+    String refusal;
     try {
       birthplace = group.exists() ? OptionalInt.of(group.open()) : OptionalInt.empty();
       Spawned spawned = prepared.spawn(this);
       markLeader(spawned.pid());
       return spawned;
     } catch (SpawnException e) {
+      refusal = e.failure().errno().orElse("");
       boolean birthsFault = birthplace.isPresent() && e.failure().step() == Step.SPAWN;
-      if (!birthsFault || SHORTAGES.contains(e.failure().errno().orElse(""))) {
+      if (!birthsFault || SHORTAGES.contains(refusal)) {
         throw e;
       }
-      return throughGateForGood(prepared);
     } catch (ErrnoException e) {
-      if (SHORTAGES.contains(e.name())) {
+      refusal = e.name();
+      if (SHORTAGES.contains(refusal)) {
         throw platform(Step.GROUP, e);
       }
-      return throughGateForGood(prepared);
     } finally {
       birthplace.ifPresent(Libc::close);
     }
-  }
-
-  /**
-   * If the gate can what birth could not, then this kernel, or a filter before it, won't have it.
-   */
-  private Spawned throughGateForGood(Spawner.Prepared prepared) throws SpawnException {
-    canBeBorn.set(false);
-    try {
-      return prepared.spawn(this);
-    } catch (SpawnException workloadsOwn) {
-      canBeBorn.set(true);
-      throw workloadsOwn;
+    gated = true;
+    Spawned spawned = prepared.spawn(this);
+    if (NO_BIRTH.contains(refusal)) {
+      canBeBorn.set(false); // the gate could what birth could not
     }
+    return spawned;
   }
 
   @Override
   public boolean gated() {
-    return mustBePlaced() || weightUnmet().isPresent();
+    return gated;
   }
 
   @Override
@@ -151,13 +150,13 @@ final class Start implements Spawner.Admission {
     } catch (ErrnoException e) {
       notPlaced(pid, e);
     }
-    markLeader(pid);
     weightUnmet()
         .ifPresent(
             unmet -> {
               int weight = workload.limits().cpuWeight().orElseThrow();
               outcomes.set(outcomes.indexOf(unmet), Niceness.substitute(pid, weight, unmet));
             });
+    markLeader(pid);
     if (workload.limitsRequired()) {
       requireLimits();
     }
@@ -167,7 +166,7 @@ final class Start implements Spawner.Admission {
   private void markLeader(int pid) {
     Optional<ProcStat> stat = group.exists() ? ProcStat.read(pid) : Optional.empty();
     if (stat.isPresent()) {
-      mark = mark.leader(pid, stat.get().startTime());
+      mark = mark.leader(pid, stat.get().startTime()).unmet(outcomes);
       try {
         group.mark(mark);
       } catch (ErrnoException e) {

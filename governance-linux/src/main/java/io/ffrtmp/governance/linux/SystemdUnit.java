@@ -151,6 +151,7 @@ final class SystemdUnit {
               .cure("KillMode=process in the unit's [Service] section"));
     }
     if (inside
+        && name.endsWith(".service") // a scope is never started again
         && "yes".equals(properties.get("Delegate"))
         && properties.getOrDefault("DelegateSubgroup", "").isEmpty()) {
       risks.add(

@@ -39,7 +39,7 @@ class AttachDeathKernelTest {
     MADE("before lock .*/ffrtmp-death .*", 2, false),
     MOVING("before write .*ID/cgroup\\.procs .*", 1, false),
     HALF_MOVED("before write .*ID/cgroup\\.procs .*", 2, true),
-    MOVED("after write .*/cpuacct/.*ID/cgroup\\.procs .*", 1, true),
+    MOVED("after write .*[/,]cpuacct/.*ID/cgroup\\.procs .*", 1, true),
     FIRST_LIMIT("before write .*ID/(cpu|memory)\\..*", 1, true),
     SECOND_LIMIT("before write .*ID/memory\\..*", 1, true),
     LIMITED("before mark .*ID .*moved=.*", 1, true),

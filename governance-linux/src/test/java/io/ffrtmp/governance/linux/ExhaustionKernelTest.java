@@ -10,6 +10,7 @@ import io.ffrtmp.governance.ExitStatus.Exited;
 import io.ffrtmp.governance.ExitStatus.Signalled;
 import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.LimitOutcome;
 import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Signal;
@@ -20,6 +21,7 @@ import io.ffrtmp.governance.StartFailure.Step;
 import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.Verdict;
 import io.ffrtmp.governance.Workload;
+import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
@@ -189,5 +191,46 @@ class ExhaustionKernelTest {
   void start_noMoreDescriptors_failsTypedAndDescriptorsRecover() throws Exception {
     LinuxHost.assumeProgram("prlimit");
     SecondJvm.of(Descriptors.class, NAME).by("prlimit", "--nofile=256:256").succeed();
+  }
+
+  static final class Detaching {
+    public static void main(String[] args) throws Exception {
+      try (Governor governor = LinuxGovernor.builder().directoryName(args[0]).open()) {
+        for (int round = 0; round < 2; round++) { // at first with all that it wants
+          StartedJob job = governor.start(Workload.of("sleep", "60").limits(Descriptors.LIMITS));
+          Deque<Integer> taken = round == 0 ? new ArrayDeque<>() : Descriptors.takeAll();
+          JobResult result = job.detach();
+          String why = listing();
+          taken.forEach(Libc::close);
+
+          assertThat(result.verdict()).isEqualTo(Verdict.DETACHED_WORKLOAD_CONTINUES);
+          assertThat(result.receipt().limits()).hasSize(2);
+          for (LimitOutcome each : result.receipt().limits()) {
+            assertThat(each.status()).isEqualTo(Status.APPLIED);
+            assertThat(each.errno().orElse("")).isEqualTo(round == 0 ? "" : "EMFILE");
+          }
+          assertThat(why).isEqualTo(round == 0 ? "" : "EMFILE");
+          StartedJob again = (StartedJob) governor.recover().jobs().get(0);
+          again.kill();
+          again.await(PATIENCE).orElseThrow();
+        }
+      }
+      assertThat(LinuxHost.cgroupsNamed(args[0])).isEmpty();
+    }
+
+    private static String listing() {
+      try {
+        CgroupFiles.kernel().subdirectories("/proc/self"); // which has some
+        return "";
+      } catch (ErrnoException e) {
+        return e.name();
+      }
+    }
+  }
+
+  @Test
+  void detach_noMoreDescriptors_callsNoLimitLostThatItCannotRead() throws Exception {
+    LinuxHost.assumeProgram("prlimit");
+    SecondJvm.of(Detaching.class, NAME).by("prlimit", "--nofile=256:256").succeed();
   }
 }

@@ -5,16 +5,28 @@ import io.ffrtmp.governance.linux.libc.ErrnoException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
  * The kernel's files, one of whose operations fails. Counts only while it is armed. Thread-safe.
  */
 final class FaultyFiles implements CgroupFiles {
   private final CgroupFiles kernel = CgroupFiles.kernel();
+  private final Pattern paths;
   private final List<String> operations = new ArrayList<>();
   private boolean armed;
   private int victim = -1;
   private int errno;
+
+  /** Any file's operations count. */
+  FaultyFiles() {
+    this(".*");
+  }
+
+  /** Only those on paths like this count: not what others do on the host. */
+  FaultyFiles(String paths) {
+    this.paths = Pattern.compile(paths);
+  }
 
   /** Counts from here on; no operation fails. */
   synchronized void arm() {
@@ -41,11 +53,11 @@ final class FaultyFiles implements CgroupFiles {
 
   /** The operation that failed. */
   synchronized String failed() {
-    return victim < operations.size() ? operations.get(victim) : "none";
+    return victim >= 0 && victim < operations.size() ? operations.get(victim) : "none";
   }
 
   private synchronized void pass(String name, String path) throws ErrnoException {
-    if (armed) {
+    if (armed && paths.matcher(path).matches()) {
       operations.add(name + " " + path);
       if (operations.size() - 1 == victim) {
         throw new ErrnoException(errno, "injected: " + name + " " + path);

@@ -1,9 +1,11 @@
 package io.ffrtmp.governance.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.ffrtmp.governance.CpuMax;
 import io.ffrtmp.governance.Ending.NeverStarted;
+import io.ffrtmp.governance.ExitStatus.Exited;
 import io.ffrtmp.governance.ExitStatus.Signalled;
 import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.JobResult;
@@ -20,9 +22,12 @@ import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.Workload;
 import io.ffrtmp.governance.linux.libc.Errno;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -181,6 +186,25 @@ class InjectedFaultsKernelTest extends RunContract {
       }
     }
     assertThat(operations).isGreaterThan(10);
+  }
+
+  @Test
+  void failedStart_whoseGroupIsBusyAtFirst_leavesItsIdFree() throws Exception {
+    Path program = Files.writeString(dir.resolve("formless"), "neither ELF nor script");
+    assertThat(program.toFile().setExecutable(true)).isTrue();
+    Workload workload = Workload.of(program.toString()).jobId(ID).limits(LIMITS);
+    Governor faulty = open(LinuxGovernor.builder().files(files));
+    int busy = -1;
+    for (int round = 0; round < 2; round++) {
+      files.arm(busy, Errno.EBUSY);
+      assertThatThrownBy(() -> faulty.start(workload)).isInstanceOf(StartFailedException.class);
+      files.disarm();
+      List<String> done = files.operations().stream().map(each -> each.split(" ")[0]).toList();
+      busy = done.indexOf("rmdir");
+      assertThat(busy).isPositive();
+    }
+    assertThat(faulty.run(Workload.of("true").jobId(ID)).exitStatus()).contains(new Exited(0));
+    assertThat(tree.existing(ID)).isEmpty();
   }
 
   private static int number(String errno) {

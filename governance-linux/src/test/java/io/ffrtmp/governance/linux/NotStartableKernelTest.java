@@ -1,10 +1,13 @@
 package io.ffrtmp.governance.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.ffrtmp.governance.Ending.NeverStarted;
+import io.ffrtmp.governance.IoMax;
 import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.StartFailedException;
 import io.ffrtmp.governance.StartFailure;
 import io.ffrtmp.governance.StartFailure.Fault;
@@ -93,6 +96,27 @@ class NotStartableKernelTest extends RunContract {
     assertNotStartable(workload, Step.PROGRAM, "ENOENT");
     assertThat(log).hasContent("precious");
     assertThat(absent).doesNotExist();
+  }
+
+  @Test
+  void logFile_ofAProgramWithoutAFormat_isNotEmptied() throws Exception {
+    Path log = Files.writeString(dir.resolve("log"), "precious");
+    Path program = Files.writeString(dir.resolve("formless"), "neither ELF nor script");
+    assertThat(program.toFile().setExecutable(true)).isTrue();
+    Workload workload = Workload.of(program.toString()).stdout(Stdio.truncate(log));
+    assertNotStartable(workload, Step.PROGRAM, "ENOEXEC");
+    assertThat(log).hasContent("precious");
+  }
+
+  @Test
+  void logFile_whereARequiredLimitIsNotToBeHad_isNotEmptied() throws Exception {
+    Path log = Files.writeString(dir.resolve("log"), "precious");
+    IoMax noSuchDisk = IoMax.device(249, 77).readBytesPerSecond(1 << 20);
+    Workload workload = Workload.of("true").stdout(Stdio.truncate(log)).limitsRequired(true);
+    assertThatThrownBy(() -> governor.run(workload.limits(Limits.NONE.ioMax(noSuchDisk))))
+        .isInstanceOf(StartFailedException.class)
+        .hasMessageContaining("io.max");
+    assertThat(log).hasContent("precious");
   }
 
   private void assertNotStartable(Workload workload, Step step, String errno) throws IOException {

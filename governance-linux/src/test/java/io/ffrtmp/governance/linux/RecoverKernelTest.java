@@ -2,24 +2,35 @@ package io.ffrtmp.governance.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.ffrtmp.governance.AttachedJob;
+import io.ffrtmp.governance.Attachment;
 import io.ffrtmp.governance.ExitStatus;
 import io.ffrtmp.governance.Governor;
+import io.ffrtmp.governance.IoMax;
 import io.ffrtmp.governance.Job;
 import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.LimitOutcome;
+import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Mode;
+import io.ffrtmp.governance.Receipt;
 import io.ffrtmp.governance.Recovery;
 import io.ffrtmp.governance.Signal;
 import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.Verdict;
 import io.ffrtmp.governance.Workload;
 import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
+import io.ffrtmp.governance.linux.cgroup.Mark;
+import io.ffrtmp.governance.linux.libc.Errno;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -33,6 +44,8 @@ import org.junit.jupiter.api.Test;
 @Tag("kernel")
 class RecoverKernelTest {
   private static final Limits LIMITS = Limits.NONE.memoryMaxBytes(1L << 28).cpuWeight(300);
+
+  private static final Workload SLEEPER = Workload.of("/bin/sleep", "600");
 
   private final String name = "ffrtmp-test-" + ProcessHandle.current().pid();
   private final JobTree tree = tree(name);
@@ -199,6 +212,97 @@ class RecoverKernelTest {
       assertThat(again.pid()).isEqualTo(job.pid());
       again.kill();
       assertThat(again.await().workloadEnded()).isTrue();
+    }
+  }
+
+  @Test
+  void forgedMark_isALeftover_andNothingThrows() throws Exception {
+    Map<String, String> forged =
+        Map.of(
+            "cpu.weight", "x",
+            "memory.max", "-1",
+            "io.max.9", "8:0",
+            "id", "../x",
+            "intent", "a b",
+            "leader", "0 0 x y");
+    try (Governor governor = open()) {
+      StartedJob job = governor.start(SLEEPER.jobId("forged").limits(LIMITS));
+      job.detach();
+      String group = tree.group("memory", "forged").toString();
+      Mark mark = CgroupFiles.kernel().mark(group).flatMap(Mark::parse).orElseThrow();
+      for (Map.Entry<String, String> each : forged.entrySet()) {
+        Map<String, String> fields = new LinkedHashMap<>(mark.fields());
+        fields.put(each.getKey(), each.getValue());
+        CgroupFiles.kernel().mark(group, new Mark(fields).encode());
+        try (Governor other = open()) {
+          Recovery recovery = other.recover();
+          assertThat(recovery.jobs()).as("with %s", each).isEmpty();
+          assertThat(recovery.leftovers()).as("with %s", each).hasSize(1);
+        }
+      }
+      CgroupFiles.kernel().mark(group, mark.encode());
+      StartedJob again = (StartedJob) governor.recover().jobs().get(0);
+      again.kill();
+      again.await();
+    }
+  }
+
+  @Test
+  void limitsThatWereNeverInForce_keepTheirStatus() throws Exception {
+    CgroupFiles noWeight =
+        new CgroupFiles() {
+          @Override
+          public void write(String path, String text) throws ErrnoException {
+            if (path.endsWith("/cpu.shares") || path.endsWith("/cpu.weight")) {
+              throw new ErrnoException(Errno.EINVAL, "write to " + path);
+            }
+            CgroupFiles.super.write(path, text);
+          }
+        };
+    Limits limits = LIMITS.ioMax(IoMax.path(Path.of("/proc")).readBytesPerSecond(1 << 20));
+    try (Governor governor =
+            LinuxGovernor.builder()
+                .base(LinuxHost.place())
+                .directoryName(name)
+                .files(noWeight)
+                .open();
+        Governor other = open()) {
+      StartedJob job = governor.start(SLEEPER.jobId("unmet").limits(limits));
+      assertThat(statuses(job.receipt()))
+          .containsExactly(Status.SUBSTITUTED, Status.APPLIED, Status.UNSUPPORTED);
+      assertThat(job.detach().verdict()).isEqualTo(Verdict.LIMITS_NOT_ENFORCED);
+
+      StartedJob again = (StartedJob) other.recover().jobs().get(0);
+      assertThat(again.receipt().limits())
+          .allMatch(each -> each.cure().isPresent() == !each.status().inForce());
+      again.kill();
+      JobResult result = again.await();
+      assertThat(statuses(result.receipt())).isEqualTo(statuses(job.receipt()));
+    }
+  }
+
+  private static List<Status> statuses(Receipt receipt) {
+    return receipt.limits().stream().map(LimitOutcome::status).toList();
+  }
+
+  @Test
+  void anotherJobOfTheSameId_isLeftWithAReason() throws Exception {
+    try (TargetUnit unit = new TargetUnit(name);
+        Governor governor = open()) {
+      Process target = unit.sleeper();
+      try (Governor gone = open()) {
+        gone.attach(Attachment.of(target.pid()).jobId("same"));
+      }
+      StartedJob job = governor.start(SLEEPER.jobId("same"));
+      Recovery recovery = governor.recover();
+      assertThat(recovery.jobs()).isEmpty();
+      assertThat(recovery.leftovers())
+          .singleElement()
+          .satisfies(each -> assertThat(each.group()).contains(unit.name))
+          .satisfies(each -> assertThat(each.reason()).contains("another job of its id"));
+      job.kill();
+      job.await();
+      assertThat(governor.recover().jobs()).singleElement().isInstanceOf(AttachedJob.class);
     }
   }
 }

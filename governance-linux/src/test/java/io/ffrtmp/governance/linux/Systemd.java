@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.awaitility.core.ConditionTimeoutException;
 
 /**
  * The units of systemd that a test makes, and what systemd and the kernel say of them: nothing here
@@ -132,11 +133,8 @@ final class Systemd {
 
   /** Ends and removes all units that were made here. */
   void end() throws Exception {
-    units.removeIf(each -> !each.exists());
-    if (!units.isEmpty()) {
-      all("stop", units);
-    }
     for (Unit each : units) {
+      Ended.of("systemctl", "stop", each.name); // fails for one that has ended with another
       Path kill = each.group().resolve("cgroup.kill");
       if (Files.exists(kill)) { // what KillMode= left
         Files.writeString(kill, "1");
@@ -160,10 +158,6 @@ final class Systemd {
 
     private Path log() {
       return logs.resolve(name + ".log");
-    }
-
-    private boolean exists() {
-      return Files.exists(group()) || Files.exists(UNITS.resolve(name));
     }
 
     Unit start() throws Exception {
@@ -224,7 +218,11 @@ final class Systemd {
 
     /** Waits for the next line of its log that starts so, and gives the rest of it. */
     String hear(String start) {
-      RunContract.soon().until(() -> find(start) >= 0);
+      try {
+        RunContract.soon().until(() -> find(start) >= 0);
+      } catch (ConditionTimeoutException e) {
+        throw new AssertionError("no '" + start + "' of " + this, e);
+      }
       int found = find(start);
       heard = found + 1;
       return lines().get(found).substring(start.length()).strip();

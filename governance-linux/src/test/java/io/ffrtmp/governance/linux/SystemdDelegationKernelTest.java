@@ -10,10 +10,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Workers in units of systemd: what is handed to them, and what survives them. */
@@ -75,11 +77,13 @@ class SystemdDelegationKernelTest {
   }
 
   @Test
+  @Timeout(value = 15, unit = TimeUnit.MINUTES) // four JVMs, one after the other
   void delegatedUser_isFullyGoverned_andItsJobsSurviveKillAndRestart() throws Exception {
     Systemd.assumeUser();
     boolean subgroup = Systemd.version() >= 254;
     Unit target = systemd.service("target", USER, DELEGATED, "ExecStart=/bin/sleep 36000");
     Unit worker = systemd.service("worker", USER, DELEGATED, "KillMode=process", "MemoryMax=400M");
+    worker.add("Type=exec");
     worker.add(subgroup ? "DelegateSubgroup=supervisor" : "");
     Systemd.load();
     long attached = target.start().mainPid();
@@ -175,7 +179,7 @@ class SystemdDelegationKernelTest {
     starter.add(exec(scope, "leaf=true", "disk=" + Files.readString(DISK).strip()));
     Systemd.load();
     starter.start();
-    assertThat(starter.hear("@ survival")).contains("restart");
+    assertThat(starter.hear("@ survival")).isEqualTo("AT_RISK [kill_mode]");
     long pid = pid(starter, "job");
     starter.hear("@ job cpu.max");
     String io = starter.hear("@ job io.max");
@@ -248,7 +252,7 @@ class SystemdDelegationKernelTest {
     assertInForce(job, pid);
     kill(ProcessHandle.of(unit.mainPid()).orElseThrow().children().toList().get(0).pid());
     RunContract.soon().until(() -> !JobTree.alive(pid));
-    LinuxGovernor.builder().base("/").directoryName(name).open().close();
-    assertThat(job.getParent()).doesNotExist();
+    Files.delete(job); // of another pid namespace: no governor here removes it
+    Files.delete(job.getParent());
   }
 }

@@ -385,7 +385,8 @@ class UnprivilegedKernelTest {
       assertThat(job.receipt().limits()).hasSize(3);
       for (LimitOutcome each : job.receipt().limits()) {
         assertThat(each.status()).as("%s", each).isEqualTo(Status.DENIED);
-        assertThat(each.errno().orElse("none")).as("%s", each).isIn("EACCES", "EPERM");
+        // EBUSY: on v2 we live in the same group, which could hand nothing down
+        assertThat(each.errno().orElse("none")).as("%s", each).isIn("EACCES", "EPERM", "EBUSY");
         assertThat(each.cure()).as("%s", each).isPresent();
       }
       Moved moved = job.receipt().moved().orElseThrow();
@@ -393,7 +394,7 @@ class UnprivilegedKernelTest {
       assertThat(moved.notMoved())
           .singleElement()
           .satisfies(it -> assertThat(it.pid()).isEqualTo(pid))
-          .satisfies(it -> assertThat(it.reason()).containsAnyOf("EACCES", "EPERM"));
+          .satisfies(it -> assertThat(it.reason()).containsAnyOf("EACCES", "EPERM", "EBUSY"));
       return job;
     }
 

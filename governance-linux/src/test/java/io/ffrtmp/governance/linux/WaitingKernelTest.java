@@ -105,6 +105,7 @@ class WaitingKernelTest extends RunContract {
     assertStaysWatched(job);
     assertThat(left.get(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isSameAs(job.await());
     assertThat(completed.join()).isNull();
+    assertThat(job.onExit()).as("after the end").isCompletedWithValue(job.await());
   }
 
   @Test

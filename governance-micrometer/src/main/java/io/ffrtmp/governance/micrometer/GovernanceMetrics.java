@@ -10,6 +10,7 @@ import io.ffrtmp.governance.Limit;
 import io.ffrtmp.governance.LimitOutcome;
 import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.Mode;
+import io.ffrtmp.governance.ResourceUsage;
 import io.ffrtmp.governance.ResourceUsage.Counter;
 import io.ffrtmp.governance.Verdict;
 import io.micrometer.core.instrument.DistributionSummary;
@@ -25,6 +26,7 @@ import io.micrometer.core.instrument.binder.MeterBinder;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.DoubleAdder;
@@ -156,20 +158,11 @@ public final class GovernanceMetrics implements MeterBinder, JobListener {
         .register(registry);
   }
 
-  private void record(MeterRegistry registry, JobResult result) {
-    duration(registry, result.start().mode()).record(result.processingTime());
-    if (result.workloadEnded()) {
-      result.usage().get(Counter.MEMORY_PEAK_BYTES).ifPresent(memoryPeak(registry)::record);
-    }
-  }
-
   @Override
   public void started(JobStart start) {
     add(1, JOBS_STARTED, "mode", start.mode().wireName());
     add(1, ACTIVE_JOBS, "mode", start.mode().wireName());
-    if (start.mode() == Mode.ATTACH) {
-      add(1, JOBS_ATTACHED);
-    }
+    add(start.mode() == Mode.ATTACH ? 1 : 0, JOBS_ATTACHED);
   }
 
   @Override
@@ -186,10 +179,10 @@ public final class GovernanceMetrics implements MeterBinder, JobListener {
     String sla = result.verdict().compliant() ? "compliant" : "violation";
     add(1, JOBS_COMPLETED, "mode", mode, "sla", sla);
     over(result);
-    // What was let go of tells its exit and its counters at its end.
-    result.exitStatus().ifPresent(status -> ended(status, result.usage().counters()));
     bound.removeIf(MeterRegistry::isClosed);
-    bound.forEach(each -> record(each, result));
+    // What was let go of tells its exit and its counters at its end.
+    result.exitStatus().ifPresent(status -> ended(status, result.usage()));
+    bound.forEach(each -> duration(each, result.start().mode()).record(result.processingTime()));
   }
 
   private void over(JobResult result) {
@@ -204,18 +197,17 @@ public final class GovernanceMetrics implements MeterBinder, JobListener {
     }
   }
 
-  private void ended(ExitStatus status, Map<Counter, Long> usage) {
-    add(1, JOBS_EXIT, "exit", exit(status));
-    add(usage.getOrDefault(Counter.OOM_KILLS, 0L), OOM_KILLS);
-    add(usage.getOrDefault(Counter.CPU_USER_USEC, 0L) / 1e6, CPU);
-    add(usage.getOrDefault(Counter.CPU_SYSTEM_USEC, 0L) / 1e6, CPU);
-    add(usage.getOrDefault(Counter.CPU_THROTTLED_USEC, 0L) / 1e6, CPU_THROTTLED);
-  }
-
-  private static String exit(ExitStatus status) {
-    if (status instanceof ExitStatus.Exited exited) {
-      return exited.code() == 0 ? "zero" : "non_zero";
-    }
-    return status instanceof ExitStatus.Signalled ? "signalled" : "unknown";
+  private void ended(ExitStatus status, ResourceUsage usage) {
+    String exit =
+        status instanceof ExitStatus.Exited exited
+            ? exited.code() == 0 ? "zero" : "non_zero"
+            : status instanceof ExitStatus.Signalled ? "signalled" : "unknown";
+    add(1, JOBS_EXIT, "exit", exit);
+    usage.get(Counter.OOM_KILLS).ifPresent(killed -> add(killed, OOM_KILLS));
+    usage.get(Counter.CPU_USER_USEC).ifPresent(micros -> add(micros / 1e6, CPU));
+    usage.get(Counter.CPU_SYSTEM_USEC).ifPresent(micros -> add(micros / 1e6, CPU));
+    usage.get(Counter.CPU_THROTTLED_USEC).ifPresent(micros -> add(micros / 1e6, CPU_THROTTLED));
+    OptionalLong peak = usage.get(Counter.MEMORY_PEAK_BYTES);
+    peak.ifPresent(bytes -> bound.forEach(each -> memoryPeak(each).record(bytes)));
   }
 }

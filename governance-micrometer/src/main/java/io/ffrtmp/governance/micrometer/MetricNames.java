@@ -3,9 +3,10 @@ package io.ffrtmp.governance.micrometer;
 /**
  * The meters' names as Micrometer writes them, behind a prefix; a registry makes its own of them:
  * {@code ffrtmp.wrapper.jobs.started} is Prometheus' {@code ffrtmp_wrapper_jobs_started_total}.
- * Immutable.
+ *
+ * @param prefix what every name begins with, before a dot
  */
-public final class MetricNames {
+public record MetricNames(String prefix) {
   /** A counter by {@code mode}. An observation begins, or a start fails. */
   public static final String JOBS_STARTED = "wrapper.jobs.started";
 
@@ -47,13 +48,6 @@ public final class MetricNames {
 
   /** A counter. A workload ends of which the kernel killed so many for want of memory. */
   public static final String OOM_KILLS = "wrapper.oom.kills";
-
-  private final String prefix;
-
-  /** Names that begin with this prefix and a dot. */
-  public MetricNames(String prefix) {
-    this.prefix = prefix;
-  }
 
   /** The whole name. */
   public String of(String name) {

@@ -104,7 +104,7 @@ class GovernanceMetricsTest {
         .isEqualTo(value(registry, JOBS_COMPLETED) + value(registry, JOBS_FAILED) + active);
   }
 
-  @Property(tries = 200)
+  @Property(tries = 50)
   void replay_ofTheSameResults_givesTheSameMetersActiveJobsAside(
       @ForAll List<JobResult> results, @ForAll List<JobResult> going) {
     GovernanceMetrics live = new GovernanceMetrics();
@@ -138,7 +138,7 @@ class GovernanceMetricsTest {
     return values;
   }
 
-  @Property(tries = 200)
+  @Property(tries = 50)
   void results_ofAnyKind_areEachCountedWhereTheyBelong(@ForAll List<JobResult> results) {
     GovernanceMetrics metrics = new GovernanceMetrics();
     MeterRegistry registry = bound(metrics);

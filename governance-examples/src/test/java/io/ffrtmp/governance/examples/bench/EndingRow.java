@@ -40,13 +40,14 @@ final class EndingRow {
       Options options, Table table, Coprocess yardstick, boolean grouped, int turns)
       throws Exception {
     int count = options.ending();
+    int rounds = Math.min(turns, options.rounds());
     try (Governor governor = Peers.governor()) {
       Map<String, Samples> samples =
           new Contest()
               .add(C, (Contestant) () -> end(yardstick, count, grouped))
               .add(GOVERNANCE, (Contestant) () -> end(governor, count))
-              .run(Math.min(turns, options.rounds()), 0);
-      table.heading(count + " jobs, turns: " + turns, "C");
+              .run(rounds, 0);
+      table.heading(count + " jobs, turns: " + rounds, "C");
       table.times(samples, C);
       return samples;
     }

@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -79,8 +78,8 @@ public interface CgroupFiles {
       }
       return found;
     } catch (IOException | DirectoryIteratorException e) {
-      boolean gone = e instanceof NoSuchFileException;
-      throw new ErrnoException(gone ? Errno.ENOENT : Errno.EACCES, "list " + path);
+      Libc.close(open(path)); // names the errno, which Java does not
+      throw new ErrnoException(Errno.EIO, "list " + path);
     }
   }
 

@@ -90,7 +90,7 @@ enum Control {
         : outcome.status(Status.ADJUSTED).with(Detail.EFFECTIVE, effective);
   }
 
-  /** The outcome, if it still holds; else the same as lost. */
+  /** The outcome, if it still holds, or can't be read, which is told; else the same as lost. */
   LimitOutcome check(CgroupFiles files, Group group, LimitOutcome outcome) {
     String wanted = outcome.get(Detail.WRITTEN).orElse("");
     String before = outcome.readBack().orElse("");
@@ -98,13 +98,18 @@ enum Control {
     try {
       String now = read(files, group.unified(), group.directory(), wanted);
       boolean kept =
-          held(before) || held(readAbove(files, group.unified(), above, wanted)); // see write()
+          held(before) || held(read(files, group.unified(), above, wanted)); // see write()
       return kept && now.equals(before)
           ? outcome
           : outcome.status(Status.LOST).with(Detail.READ_BACK, now);
     } catch (ErrnoException e) {
-      return outcome.status(Status.LOST).with(Detail.ERRNO, e.name());
+      return (gone(e) ? outcome.status(Status.LOST) : outcome).with(Detail.ERRNO, e.name());
     }
+  }
+
+  /** Whether a limit that can't be read is not there; else that proves nothing. */
+  static boolean gone(ErrnoException e) {
+    return e.errno() == Errno.ENOENT || e.errno() == Errno.ENODEV;
   }
 
   private String wanted(boolean unified, String asked) throws ErrnoException {

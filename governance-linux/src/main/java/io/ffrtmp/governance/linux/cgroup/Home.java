@@ -248,7 +248,7 @@ public final class Home {
     String primary = homes.get(0).file(id);
     try (CgroupFiles.Lock home = files.lock(directory(), wait)) {
       Optional<byte[]> bytes = files.mark(primary);
-      Optional<Mark> mark = bytes.flatMap(Mark::parse);
+      Optional<Mark> mark = bytes.flatMap(Mark::parse).filter(it -> it.id().equals(id));
       Optional<ProcessKey> owner = mark.flatMap(Mark::liveOwner);
       if (bytes.isPresent() && mark.isEmpty()) {
         throw new IdInUseException(id, primary, "its mark is none that we know");
@@ -261,12 +261,12 @@ public final class Home {
       if (unknown && leader.filter(ProcessKey::alive).isPresent()) {
         throw new IdInUseException(id, primary, "its leader lives elsewhere: recover() tells");
       }
-      if (unknown && leader.isPresent() && !group.populated()) {
-        remains.add(group.remains(mark.get()));
-      }
+      boolean tell = unknown && leader.isPresent() && !group.populated();
+      Optional<Remains> left = tell ? Optional.of(group.remains(mark.get())) : Optional.empty();
       if (!group.remove()) {
         throw new IdInUseException(id, primary, "processes live in it");
       }
+      left.ifPresent(remains::add); // now, as each later attempt would find it again
     }
   }
 

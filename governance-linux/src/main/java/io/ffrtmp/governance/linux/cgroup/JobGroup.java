@@ -94,32 +94,51 @@ public final class JobGroup {
   }
 
   /**
-   * What became of the limits that another JVM asked for; those of which nothing holds are lost.
+   * What became of the limits that another JVM asked for; those of which nothing holds are lost,
+   * but for those that never were in force.
+   *
+   * @throws ErrnoException if one can't be read, though it may hold
    */
-  public Receipt verify(Mark mark) {
+  public Receipt verify(Mark mark) throws ErrnoException {
     List<LimitOutcome> outcomes = new ArrayList<>();
-    for (Mark.Asked each : mark.limits()) {
-      Control control = Control.values()[each.limit().ordinal()];
-      LimitOutcome lost = LimitOutcome.of(each.limit(), LimitOutcome.Status.LOST, each.text());
-      try {
-        Optional<Group> group = holding(control);
-        outcomes.add(group.isPresent() ? control.verify(files, group.get(), each.text()) : lost);
-      } catch (ErrnoException e) {
-        outcomes.add(lost.with(LimitOutcome.Detail.ERRNO, e.name()));
-      }
+    for (Mark.Asked each : Mark.asked(mark.limits())) {
+      Optional<LimitOutcome> unmet =
+          mark.unmet(each).map(it -> LimitOutcome.of(each.limit(), it, each.text()));
+      outcomes.add(
+          unmet.isPresent()
+              ? unmet.get().with(LimitOutcome.Detail.CURE, "told when the job began, unverified")
+              : verify(each));
     }
     return Receipt.of(outcomes);
   }
 
-  /** What there is to tell of a job whose end nobody watched. */
-  public Remains remains(Mark mark) {
+  private LimitOutcome verify(Mark.Asked asked) throws ErrnoException {
+    Control control = Control.values()[asked.limit().ordinal()];
+    LimitOutcome lost = LimitOutcome.of(asked.limit(), LimitOutcome.Status.LOST, asked.text());
+    try {
+      Optional<Group> group = holding(control);
+      return group.isPresent() ? control.verify(files, group.get(), asked.text()) : lost;
+    } catch (ErrnoException e) {
+      if (!Control.gone(e)) {
+        throw e;
+      }
+      return lost.with(LimitOutcome.Detail.ERRNO, e.name());
+    }
+  }
+
+  /**
+   * What there is to tell of a job whose end nobody watched.
+   *
+   * @throws ErrnoException if a limit can't be read, though it may hold
+   */
+  public Remains remains(Mark mark) throws ErrnoException {
     return new Remains(mark, verify(mark), usage(), oomKilled(), members().size());
   }
 
   /**
-   * At the end: a limit in force that reads otherwise now is lost. On v2 a group that is gone held
-   * to the end: systemd removes those of a unit that stops, and whether its leader had been moved
-   * out is seen in the leader.
+   * At the end: a limit in force that reads otherwise now is lost; one that can't be read stays as
+   * it was, with the errno. On v2 a group that is gone held to the end: systemd removes those of a
+   * unit that stops, and whether its leader had been moved out is seen in the leader.
    */
   public Receipt readBack(Receipt receipt) {
     List<LimitOutcome> outcomes = new ArrayList<>();
@@ -237,6 +256,11 @@ public final class JobGroup {
     } catch (ErrnoException e) {
       return false;
     }
+  }
+
+  /** Whether a process's memberships name this very group in a hierarchy. */
+  boolean isIn(Hierarchy hierarchy, String membership) {
+    return groups.stream().anyMatch(it -> it.hierarchy().equals(hierarchy) && it.isIn(membership));
   }
 
   /** Whether the kernel names this very group for a process, in every hierarchy. */

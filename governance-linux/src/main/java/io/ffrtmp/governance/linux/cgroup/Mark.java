@@ -1,17 +1,26 @@
 package io.ffrtmp.governance.linux.cgroup;
 
+import io.ffrtmp.governance.CpuMax;
+import io.ffrtmp.governance.IoMax;
+import io.ffrtmp.governance.JobStart;
 import io.ffrtmp.governance.Limit;
+import io.ffrtmp.governance.LimitOutcome;
+import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Mode;
 import io.ffrtmp.governance.Moved;
 import io.ffrtmp.governance.Moved.NotMoved;
+import io.ffrtmp.governance.linux.libc.Libc;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.stream.Stream;
 
 /**
  * What a job's directory remembers, so that another JVM can find the job: an extended attribute
@@ -21,21 +30,23 @@ import java.util.Optional;
  * <p>Its bytes are {@code KEY=VALUE} in UTF-8, each ended by a NUL, which no value can hold: {@code
  * schema}, {@code id}, {@code mode}, {@code intent}; {@code owner}, the process that watches the
  * job, until it lets go; {@code leader}, the workload's first process, from when it is known until
- * its end was told; each limit asked for; {@code place:HIERARCHY}, where the home is; {@code
- * origin:HIERARCHY}, where an attached process came from that left its place; and what became of
- * the processes that were attached to.
+ * its end was told; each limit asked for, and {@code unmet:LIMIT}, what became of one that is not
+ * in force; {@code place:HIERARCHY}, where the home is; {@code origin:HIERARCHY}, where an attached
+ * process came from that left its place; and what became of the processes that were attached to.
  */
 public record Mark(Map<String, String> fields) {
   private static final String SCHEMA = "1";
   private static final String PLACE = "place:";
   private static final String ORIGIN = "origin:";
   private static final String NOT_MOVED = "not_moved:";
-
-  /** What getxattr(2) is given room for; limits on devices that do not fit are left out. */
-  private static final int LARGEST = 8_000;
+  private static final String UNMET = "unmet:";
 
   /** A limit asked for, in the kernel's form of v2. */
-  record Asked(Limit limit, String text) {}
+  record Asked(Limit limit, String text) {
+    private String key() {
+      return limit.wireName() + " " + text.replace('=', ':'); // which ends a key
+    }
+  }
 
   /** A mark owned by this process; no leader is known yet. */
   public static Mark of(String id, Mode mode, Optional<String> intent, Limits limits) {
@@ -162,18 +173,38 @@ public record Mark(Map<String, String> fields) {
   }
 
   /** The limits that were asked for. */
-  List<Asked> limits() {
-    List<Asked> all = new ArrayList<>();
-    for (Control each : Control.values()) {
-      String name = each.limit.wireName();
-      fields.forEach(
-          (key, value) -> {
-            if (key.equals(name) || key.startsWith(name + ".")) {
-              all.add(new Asked(each.limit, value));
-            }
-          });
+  Limits limits() {
+    Limits all = Limits.NONE;
+    for (Map.Entry<String, String> each : fields.entrySet()) {
+      String text = each.getValue();
+      all =
+          switch (each.getKey().replaceFirst("\\.\\d+$", "")) {
+            case "cpu.max" -> all.cpuMax(CpuMax.parse(text));
+            case "cpu.weight" -> all.cpuWeight(Integer.parseInt(text));
+            case "memory.max" -> all.memoryMaxBytes(Long.parseLong(text));
+            case "io.max" -> all.ioMax(IoMax.parse(text));
+            default -> all;
+          };
     }
     return all;
+  }
+
+  /** The same with the status of each limit that is not in force, as nobody can read it back. */
+  public Mark unmet(List<LimitOutcome> outcomes) {
+    Map<String, String> unmet = new LinkedHashMap<>();
+    outcomes.stream()
+        .filter(each -> !each.status().inForce())
+        .forEach(
+            each ->
+                unmet.put(new Asked(each.limit(), each.asked()).key(), each.status().wireName()));
+    return with(UNMET, unmet);
+  }
+
+  /** What became of a limit that was not in force when the job began. */
+  Optional<Status> unmet(Asked asked) {
+    return Stream.of(Status.SUBSTITUTED, Status.DENIED, Status.UNSUPPORTED)
+        .filter(each -> each.wireName().equals(fields.get(UNMET + asked.key())))
+        .findFirst();
   }
 
   /** Where the home is in a hierarchy, as a path. */
@@ -186,15 +217,22 @@ public record Mark(Map<String, String> fields) {
     return Optional.ofNullable(fields.get(ORIGIN + hierarchy.field()));
   }
 
-  /** The bytes to store. */
+  /**
+   * The bytes to store. Where they are too many, one process that was not moved stands for all; and
+   * if that is not enough, limits on devices are left out.
+   */
   public byte[] encode() {
-    byte[] whole = encode(fields);
-    if (whole.length > LARGEST) {
-      Map<String, String> less = new LinkedHashMap<>(fields);
-      less.keySet().removeIf(key -> key.startsWith(Limit.IO_MAX.wireName()));
-      whole = encode(less);
+    Map<String, String> less = new LinkedHashMap<>(fields);
+    List<String> not = fields.keySet().stream().filter(key -> key.startsWith(NOT_MOVED)).toList();
+    if (encode(less).length > Libc.XATTR_SIZE_MAX && not.size() > 1) {
+      String more = "; and " + (not.size() - 1) + " more, for whom the mark has no room";
+      less.keySet().removeAll(not.subList(1, not.size()));
+      less.merge(not.get(0), more, String::concat);
     }
-    return whole;
+    if (encode(less).length > Libc.XATTR_SIZE_MAX) {
+      less.keySet().removeIf(key -> key.contains(Limit.IO_MAX.wireName()));
+    }
+    return encode(less);
   }
 
   private static byte[] encode(Map<String, String> fields) {
@@ -203,7 +241,10 @@ public record Mark(Map<String, String> fields) {
     return text.toString().getBytes(StandardCharsets.UTF_8);
   }
 
-  /** Reads a mark; empty if it is garbage, or of a schema that we don't know. */
+  /**
+   * Reads a mark; empty if any of it could not be one of ours, or is of a schema that we don't
+   * know.
+   */
   public static Optional<Mark> parse(byte[] bytes) {
     Map<String, String> fields = new LinkedHashMap<>();
     for (String field : new String(bytes, StandardCharsets.UTF_8).split("\0")) {
@@ -213,9 +254,12 @@ public record Mark(Map<String, String> fields) {
     Mark mark = new Mark(Collections.unmodifiableMap(fields));
     try {
       mark.process("owner");
-      mark.process("leader");
+      Optional<Long> leader = mark.leader().map(it -> (long) it.pid());
+      OptionalLong pid = leader.map(OptionalLong::of).orElse(OptionalLong.empty());
+      JobStart.of(mark.id(), pid, mark.mode(), mark.intent(), Instant.EPOCH);
+      mark.limits();
       boolean modes = List.of("run", "attach").contains(fields.getOrDefault("mode", ""));
-      boolean known = SCHEMA.equals(fields.get("schema")) && !mark.id().isEmpty() && modes;
+      boolean known = SCHEMA.equals(fields.get("schema")) && modes;
       return known ? Optional.of(mark) : Optional.empty();
     } catch (IllegalArgumentException garbage) {
       return Optional.empty();

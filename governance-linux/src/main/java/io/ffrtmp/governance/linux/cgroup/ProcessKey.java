@@ -18,7 +18,7 @@ public record ProcessKey(int pid, long startTime, String boot, String namespace)
   private static final ProcessKey SELF = readSelf();
 
   /** This process. */
-  static ProcessKey self() {
+  public static ProcessKey self() {
     return SELF;
   }
 

@@ -48,15 +48,18 @@ public final class Residence {
     return new Residence(files, hierarchies, files.read("/proc/" + pid + "/cgroup"));
   }
 
-  /** Whether another process lives in the same places. */
-  public boolean isOf(int pid) throws ErrnoException {
-    return same(files.read("/proc/" + pid + "/cgroup"));
+  /**
+   * Whether another process lives neither here nor in the group, be it in part, as one that is born
+   * while its parent is moved. One that exits does not: v1 shows the root for it.
+   */
+  public boolean isElsewhere(int pid, JobGroup group) throws ErrnoException {
+    String other = files.read("/proc/" + pid + "/cgroup");
+    return !hierarchies.job().stream().allMatch(it -> same(it, other) || group.isIn(it, other))
+        && ProcessKey.running(files.read("/proc/" + pid + "/stat"));
   }
 
-  private boolean same(String other) {
-    return other.equals(membership)
-        || hierarchies.job().stream()
-            .allMatch(each -> each.pathIn(other).equals(each.pathIn(membership)));
+  private boolean same(Hierarchy hierarchy, String other) {
+    return hierarchy.pathIn(other).equals(hierarchy.pathIn(membership));
   }
 
   /** Whether a thread of the process lives elsewhere; a move would collapse them into one place. */
@@ -64,7 +67,8 @@ public final class Residence {
     try (DirectoryStream<Path> tasks =
         Files.newDirectoryStream(Path.of("/proc/" + pid + "/task"))) {
       for (Path task : tasks) {
-        if (!same(files.read(task + "/cgroup"))) {
+        String other = files.read(task + "/cgroup");
+        if (!hierarchies.job().stream().allMatch(each -> same(each, other))) {
           return true;
         }
       }

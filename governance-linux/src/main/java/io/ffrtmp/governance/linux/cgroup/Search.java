@@ -52,7 +52,7 @@ public final class Search {
     try {
       for (String each : files.subdirectories(directory)) {
         if (home) {
-          look(hierarchy, each);
+          lookOrTell(hierarchy, each);
         }
         walk(hierarchy, each);
       }
@@ -61,6 +61,17 @@ public final class Search {
       }
     } catch (IOException goneOrHidden) {
       return;
+    }
+  }
+
+  /** One that goes away meanwhile, or can't be looked at, hides no other. */
+  private void lookOrTell(Hierarchy hierarchy, String directory) {
+    try {
+      look(hierarchy, directory);
+    } catch (IOException e) {
+      if (Libc.access(directory, Libc.F_OK) == 0) {
+        found.add(new Found(directory, base.home(), Optional.empty(), e.getMessage()));
+      }
     }
   }
 

@@ -8,6 +8,7 @@ public final class Epoll implements AutoCloseable {
   public static final int EPOLLIN = 1;
   public static final int EPOLLPRI = 2;
 
+  private static final int EPOLLET = 1 << 31; // or a wake that nobody reads would end every wait
   private static final int EPOLL_CTL_ADD = 1;
   private static final int EPOLL_CTL_DEL = 2;
   private static final long WAKE = 0;
@@ -30,7 +31,7 @@ public final class Epoll implements AutoCloseable {
       Raw.close(epoll);
     }
     wake = Libc.check(event, "eventfd");
-    add(wake, EPOLLIN, WAKE);
+    add(wake, EPOLLIN | EPOLLET, WAKE);
   }
 
   /**
@@ -63,7 +64,7 @@ public final class Epoll implements AutoCloseable {
     }
   }
 
-  /** Ends a wait under way, and every later one at once. */
+  /** Ends a wait under way, or the next one. */
   public void wake() {
     byte[] one = new byte[8];
     Libc.buffer(one).putLong(0, 1);

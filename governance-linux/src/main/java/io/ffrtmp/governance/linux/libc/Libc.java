@@ -45,6 +45,9 @@ public final class Libc {
   public static final long CGROUP_SUPER_MAGIC = 0x27e0eb; // linux/magic.h
   public static final long CGROUP2_SUPER_MAGIC = 0x63677270;
 
+  /** The most bytes that an extended attribute can hold (linux/limits.h). */
+  public static final int XATTR_SIZE_MAX = 65_536;
+
   private static final int MFD_CLOEXEC = 1;
   private static final int AT_FDCWD = -100;
   private static final int AT_EMPTY_PATH = 0x1000;
@@ -280,8 +283,12 @@ public final class Libc {
 
   /** An extended attribute of a file or directory; empty if there is none (getxattr(2)). */
   public static Optional<byte[]> getxattr(String path, String name) throws ErrnoException {
-    byte[] value = new byte[8192];
+    byte[] value = new byte[4096];
     long length = Raw.getxattr(utf8(path), utf8(name), value, value.length);
+    if (length < 0 && Native.getLastError() == Errno.ERANGE) {
+      value = new byte[XATTR_SIZE_MAX];
+      length = Raw.getxattr(utf8(path), utf8(name), value, value.length);
+    }
     if (length < 0 && Native.getLastError() == Errno.ENODATA) {
       return Optional.empty();
     }

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -60,12 +61,20 @@ public final class Watcher implements AutoCloseable {
    * called.
    */
   public boolean forget(long token) {
+    boolean watched = take(token) != null;
+    if (watched) {
+      wakeIfLast();
+    }
+    return watched;
+  }
+
+  /** At once, so that whoever does not get it may close the descriptor all the same. */
+  private synchronized @Nullable Watch take(long token) {
     Watch watch = watches.remove(token);
     if (watch != null) {
       epoll.remove(watch.fd);
-      wakeIfLast();
     }
-    return watch != null;
+    return watch;
   }
 
   /**
@@ -108,12 +117,10 @@ public final class Watcher implements AutoCloseable {
   }
 
   private void tell(long token) {
-    Watch watch = watches.remove(token);
-    if (watch == null) {
-      return;
+    Watch watch = take(token);
+    if (watch != null) {
+      call(watch.ready);
     }
-    epoll.remove(watch.fd);
-    call(watch.ready);
   }
 
   private static void call(Runnable callback) {

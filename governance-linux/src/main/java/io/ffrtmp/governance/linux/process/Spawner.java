@@ -142,6 +142,9 @@ public final class Spawner {
      * @throws SpawnException whose fault, at which step, and why
      */
     public Spawned spawn(Admission admission) throws SpawnException {
+      if (admission.gated() || truncates(workload.stdout()) || truncates(workload.stderr())) {
+        Program.check(program, directory); // a start that is refused leaves the old log alone
+      }
       List<Integer> opened = new ArrayList<>();
       int[] stdio;
       try {
@@ -169,7 +172,7 @@ public final class Spawner {
       closeAll(opened); // leaves room for the pidfd
       try {
         return new Spawned(pid, Optional.of(Pidfd.open(pid)), pipes);
-      } catch (ErrnoException reapedByOthersOrNoDescriptor) {
+      } catch (ErrnoException reapedByOthersOrNoDescriptor) { // whoever watches it finds out which
         return new Spawned(pid, Optional.empty(), pipes);
       }
     }
@@ -206,7 +209,6 @@ public final class Spawner {
         Optional<Pidfd> pidfd = Optional.empty();
         try {
           pidfd = Optional.of(Pidfd.open(pid));
-          Program.check(program, directory);
           admission.admit(pid);
           String status = gate.open();
           if (!status.isEmpty()) {
@@ -283,6 +285,10 @@ public final class Spawner {
             };
       }
       return stdio;
+    }
+
+    private static boolean truncates(Stdio output) {
+      return output.kind() == Stdio.Kind.TRUNCATE;
     }
 
     private static boolean discards(Stdio output) {

@@ -10,12 +10,14 @@ import io.ffrtmp.governance.CpuMax;
 import io.ffrtmp.governance.LimitOutcome;
 import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.Limits;
+import io.ffrtmp.governance.Moved;
 import io.ffrtmp.governance.Receipt;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
@@ -125,6 +127,60 @@ class BaseKernelTest {
         .isInstanceOf(IdInUseException.class)
         .hasMessageContaining("processes live in it");
     assertThat(sleeper.isAlive()).isTrue();
+  }
+
+  @Test
+  void clean_groupThatCannotBeRemovedYet_tellsItsEndOnce() throws Exception {
+    JobGroup ended = host.base.create("job", CgroupHost.deadMark("job").leader(1 << 22, 1));
+    boolean[] busy = {true};
+    CgroupFiles files =
+        new CgroupFiles() {
+          @Override
+          public void rmdir(String path) throws ErrnoException {
+            if (busy[0] && path.equals(ended.toString())) {
+              throw new ErrnoException(Errno.EBUSY, "rmdir " + path);
+            }
+            CgroupFiles.super.rmdir(path);
+          }
+        };
+    Base base = host.base(files);
+    base.home().clean();
+    base.home().clean();
+    assertThat(base.home().remains()).as("its group is there to tell").isEmpty();
+    busy[0] = false;
+    base.home().clean();
+    base.home().clean();
+    assertThat(base.home().remains()).hasSize(1);
+  }
+
+  @Test
+  void clean_markOfAnotherJob_isLeftAlone() throws Exception {
+    JobGroup group = host.create("job");
+    CgroupFiles.kernel().mark(group.toString(), CgroupHost.deadMark("other").encode());
+    host.base.clean();
+
+    assertThat(Path.of(group.toString())).isDirectory();
+  }
+
+  @Test
+  void mark_thousandsNotMoved_canBeReadAgain() throws Exception {
+    JobGroup group = host.create("job");
+    List<Moved.NotMoved> not = new ArrayList<>();
+    for (int pid = 1; pid <= 5_000; pid++) {
+      not.add(new Moved.NotMoved(pid, "EACCES, Permission denied: write " + pid));
+    }
+    Mark mark = CgroupHost.mark("job").moved(Moved.of(3, 4096, not.subList(0, 300)));
+    group.mark(mark);
+    assertThat(markOf(group)).as("longer than a page").contains(mark);
+
+    group.mark(CgroupHost.mark("job").moved(Moved.of(3, 4096, not)));
+    group.mark(markOf(group).orElseThrow().claimed());
+    Moved told = markOf(group).flatMap(Mark::moved).orElseThrow();
+    assertThat(told.processes()).isEqualTo(3);
+    assertThat(told.notMoved())
+        .singleElement()
+        .satisfies(each -> assertThat(each.pid()).isEqualTo(1))
+        .satisfies(each -> assertThat(each.reason()).startsWith("EACCES").contains("4999 more"));
   }
 
   @Test

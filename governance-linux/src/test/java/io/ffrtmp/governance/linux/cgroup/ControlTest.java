@@ -21,11 +21,14 @@ import org.junit.jupiter.api.Test;
 /** The forms of v2, which not every host has, by files in memory; those of v1 run on the kernel. */
 class ControlTest {
   private final Map<String, String> texts = new HashMap<>();
+  private int unreadable;
   private final CgroupFiles files =
       new CgroupFiles() {
         @Override
         public String read(String path) throws ErrnoException {
-          if (!texts.containsKey(path)) {
+          if (unreadable != 0) {
+            throw new ErrnoException(unreadable, "open " + path);
+          } else if (!texts.containsKey(path)) {
             throw new ErrnoException(Errno.ENOENT, "open " + path);
           }
           return texts.get(path) + "\n";
@@ -116,6 +119,17 @@ class ControlTest {
     LimitOutcome lost = Control.MEMORY_MAX.check(files, group(), applied);
     assertThat(lost.status()).isEqualTo(Status.LOST);
     assertThat(lost.errno()).contains("ENOENT");
+  }
+
+  @Test
+  void check_unreadable_provesNothing() throws Exception {
+    LimitOutcome applied = apply(Control.MEMORY_MAX, "4096");
+    for (int errno : List.of(Errno.EMFILE, Errno.ENFILE, Errno.ENOMEM, Errno.EIO)) {
+      unreadable = errno;
+      LimitOutcome told = Control.MEMORY_MAX.check(files, group(), applied);
+      assertThat(told.status()).isEqualTo(Status.APPLIED);
+      assertThat(told.errno()).contains(Errno.name(errno));
+    }
   }
 
   @Property
