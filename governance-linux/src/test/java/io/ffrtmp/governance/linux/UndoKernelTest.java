@@ -259,7 +259,7 @@ class UndoKernelTest {
     shell.descendants().forEach(ProcessHandle::destroyForcibly); // else onExit() takes it for ours
     assumeTrue(pid == target.pid(), "somebody else was given the number");
     assertThat(where).isEqualTo(membership("self"));
-    before.replaceAll((where, who) -> who.replace("[" + pid + "]", "[]"));
+    before.replaceAll((group, who) -> who.replace("[" + pid + "]", "[]"));
     assertThat(unit.state()).isEqualTo(before);
   }
 
