@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import io.ffrtmp.governance.AttachRefusedException;
+import io.ffrtmp.governance.AttachedJob;
+import io.ffrtmp.governance.Attachment;
 import io.ffrtmp.governance.CpuMax;
 import io.ffrtmp.governance.Ending.Detached;
 import io.ffrtmp.governance.Ending.NeverStarted;
@@ -45,6 +48,9 @@ public interface GovernorContract {
 
   /** A workload whose program is not there. */
   Workload missing();
+
+  /** A process that goes on, and that nobody governs. */
+  long process() throws Exception;
 
   /** What a listener heard, in order. */
   final class Heard implements JobListener {
@@ -126,6 +132,33 @@ public interface GovernorContract {
     assertThat(governor.jobs()).isEmpty();
     assertThat(job.signal(Signal.TERM)).isFalse();
     assertThat(job.kill()).isEmpty();
+  }
+
+  @Test
+  default void attach_toAProcess_isWatchedUntilItIsReleased() throws Exception {
+    Heard heard = new Heard();
+    Governor governor = openWith(heard);
+    Attachment asked = Attachment.of(process()).jobId("c-attached").intent("test");
+    AttachedJob job = governor.attach(asked);
+    assertThat(governor.jobs()).containsExactly(job);
+    assertThat(job.mode()).isEqualTo(Mode.ATTACH);
+    assertThat(job.intent()).contains("test");
+    assertThat(job.pid()).isEqualTo(asked.pid());
+    assertThat(job.receipt().limits()).isEmpty();
+    assertThat(job.await(Duration.ZERO)).isEmpty();
+    assertThatExceptionOfType(AttachRefusedException.class)
+        .isThrownBy(() -> governor.attach(asked.jobId("c-again")))
+        .extracting(AttachRefusedException::reason)
+        .isEqualTo(AttachRefusedException.Reason.ALREADY_GOVERNED);
+
+    JobResult result = job.release();
+    assertThat(result.ending()).isEqualTo(new Detached());
+    assertThat(result.verdict()).isEqualTo(Verdict.DETACHED_WORKLOAD_CONTINUES);
+    assertThat(job.detach()).isSameAs(result);
+    assertThat(job.await()).isSameAs(result);
+    assertThat(governor.jobs()).isEmpty();
+    assertThat(heard.events).containsExactly("started c-attached", "finished c-attached");
+    governor.attach(asked).detach(); // nobody governs it any more
   }
 
   @Test

@@ -75,6 +75,11 @@ class InMemoryGovernorTest implements GovernorContract {
     return Workload.of("/nonexistent/program");
   }
 
+  @Override
+  public long process() {
+    return 4711;
+  }
+
   @Test
   void start_unscripted_exitsZeroWithEveryLimitApplied() throws Exception {
     Limits limits =
