@@ -83,14 +83,15 @@ final class Controllers {
 
   /**
    * Takes all controllers back, from the lowest level up. Where processes lived before there was a
-   * home, none can have been on, but for the root, which keeps its own; where others have groups
-   * beside the home by now, these may have limits.
+   * home, none can have been on, but for the root, which keeps its own. None at all where others
+   * have groups beside the home by now, which may have limits: what lives in it can't leave then,
+   * and keeps its own.
    */
   synchronized void withdraw() {
-    for (int i = levels.size() - 1; i >= 0; i--) {
-      String level = levels.get(i);
-      for (String name : exempt(level) || (i == 0 && shared()) ? List.<String>of() : NAMES) {
-        disable(level, name);
+    boolean stay = levels.isEmpty() || (!exempt(levels.get(0)) && shared());
+    for (int i = levels.size() - 1; i >= 0 && !stay; i--) {
+      for (String name : exempt(levels.get(i)) ? List.<String>of() : NAMES) {
+        disable(levels.get(i), name);
       }
     }
     enabled.clear();

@@ -89,6 +89,7 @@ class UnifiedKernelTest {
     assertThat(job.release(mark)).as("it can't go back").hasSize(1);
     assertThat(beside.resolve("memory.max")).hasContent("67108864");
     assertThat(handedDown(outer)).contains("memory");
+    assertThat(Path.of(job + "/memory.max")).as("of what stays").hasContent("67108864");
 
     Files.delete(beside);
     assertThat(job.release(mark)).isEmpty();
