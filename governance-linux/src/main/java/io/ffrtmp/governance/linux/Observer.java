@@ -110,7 +110,7 @@ final class Observer {
   }
 
   private static ExitStatus reaped(Pidfd pidfd) {
-    return ExitReader.stranger(pidfd).orElse(new Unknown(Cause.OBSERVATION_BROKE));
+    return ExitReader.stranger(pidfd).orElse(new Unknown(Cause.KERNEL_TOO_OLD));
   }
 
   private void conclude(GovernedJob job, Supplier<ExitStatus> status) {

@@ -52,6 +52,9 @@ public final class ExitReader {
       OptionalInt status = pidfd.waitStatus();
       return status.isPresent() ? Optional.of(of(status.getAsInt())) : Optional.empty();
     } catch (ErrnoException e) {
+      if (e.errno() == Errno.ESRCH) {
+        return Optional.empty(); // it is being reaped at this instant (pidfd_info in fs/pidfs.c)
+      }
       boolean refused = e.errno() == Errno.EPERM || e.errno() == Errno.EACCES;
       return Optional.of(zombie(pidfd, refused ? Cause.NOT_PERMITTED : Cause.KERNEL_TOO_OLD));
     }
