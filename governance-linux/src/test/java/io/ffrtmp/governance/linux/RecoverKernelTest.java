@@ -259,7 +259,8 @@ class RecoverKernelTest {
             CgroupFiles.super.write(path, text);
           }
         };
-    Limits limits = LIMITS.ioMax(IoMax.path(Path.of("/proc")).readBytesPerSecond(1 << 20));
+    Limits limits = // a weight below 100 needs no privilege to be substituted
+        LIMITS.cpuWeight(50).ioMax(IoMax.path(Path.of("/proc")).readBytesPerSecond(1 << 20));
     try (Governor governor =
             LinuxGovernor.builder()
                 .base(LinuxHost.place())
