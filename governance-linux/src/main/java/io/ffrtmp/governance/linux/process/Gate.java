@@ -7,7 +7,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * A process that waits to become the workload: {@code /bin/sh} with a fixed text, which executes
@@ -16,8 +18,6 @@ import java.util.List;
  */
 final class Gate implements AutoCloseable {
   static final String WORD = "gate_word";
-
-  private static final int CLOSED = -1;
 
   static final String SHELL = "/bin/sh";
   static final String ENV = "/usr/bin/env";
@@ -40,17 +40,23 @@ final class Gate implements AutoCloseable {
           "{ exec \"$@\"; } 4>&-",
           "exit");
 
-  private final int[] go;
+  private final Set<Integer> open = new HashSet<>();
+  private final int[] go = pipe();
   private final int[] report;
 
   Gate() throws ErrnoException {
-    go = Libc.pipe();
     try {
-      report = Libc.pipe();
+      report = pipe();
     } catch (ErrnoException e) {
       close(go);
       throw e;
     }
+  }
+
+  private int[] pipe() throws ErrnoException {
+    int[] ends = Libc.pipe();
+    open.addAll(List.of(ends[0], ends[1]));
+    return ends;
   }
 
   /** What is really spawned: the path, the arguments and the environment. */
@@ -111,8 +117,8 @@ final class Gate implements AutoCloseable {
 
   /** Closes the child's ends here, so that the pipes end with the child. */
   void spawned() {
-    close(go, 0);
-    close(report, 1);
+    close(go[0]);
+    close(report[1]);
   }
 
   /** Lets the process become the workload. Empty once it is; else what the shell exited with. */
@@ -132,16 +138,14 @@ final class Gate implements AutoCloseable {
     close(report);
   }
 
-  private static void close(int[] pipe) {
-    for (int i = 0; i < pipe.length; i++) {
-      close(pipe, i);
-    }
+  private void close(int[] pipe) {
+    close(pipe[0]);
+    close(pipe[1]);
   }
 
-  private static void close(int[] pipe, int end) {
-    if (pipe[end] != CLOSED) {
-      Libc.close(pipe[end]);
-      pipe[end] = CLOSED;
+  private void close(int end) {
+    if (open.remove(end)) {
+      Libc.close(end);
     }
   }
 }
