@@ -173,11 +173,7 @@ class AttachKernelTest {
   }
 
   private boolean strangersExitsAreTold() {
-    return governor
-        .host()
-        .capability("exit_status_of_strangers")
-        .filter(it -> it.state() == io.ffrtmp.governance.Capability.State.YES)
-        .isPresent();
+    return LinuxHost.tellsStrangers(governor);
   }
 
   private static ExitStatus unknown(ExitStatus.Cause cause) {

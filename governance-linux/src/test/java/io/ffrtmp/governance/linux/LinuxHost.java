@@ -2,6 +2,8 @@ package io.ffrtmp.governance.linux;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.ffrtmp.governance.Capability.State;
+import io.ffrtmp.governance.Governor;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -26,6 +28,15 @@ final class LinuxHost {
   /** How long to wait for what takes less than this on real hardware. */
   static Duration patience(long seconds) {
     return Duration.ofSeconds(seconds * SLOWNESS);
+  }
+
+  /** Whether this kernel tells how a process ended that is not our child. */
+  static boolean tellsStrangers(Governor governor) {
+    return governor
+        .host()
+        .capability("exit_status_of_strangers")
+        .filter(it -> it.state() == State.YES)
+        .isPresent();
   }
 
   static boolean root() {

@@ -7,7 +7,6 @@ import io.ffrtmp.governance.AttachRefusedException;
 import io.ffrtmp.governance.AttachRefusedException.Reason;
 import io.ffrtmp.governance.AttachedJob;
 import io.ffrtmp.governance.Attachment;
-import io.ffrtmp.governance.Capability;
 import io.ffrtmp.governance.ExitStatus.Cause;
 import io.ffrtmp.governance.ExitStatus.Exited;
 import io.ffrtmp.governance.ExitStatus.Unknown;
@@ -85,12 +84,7 @@ class ScaleKernelTest {
 
     public static void main(String[] args) throws Exception {
       try (Governor governor = LinuxGovernor.builder().open()) {
-        boolean told =
-            governor
-                .host()
-                .capability("exit_status_of_strangers")
-                .filter(it -> it.state() == Capability.State.YES)
-                .isPresent();
+        boolean told = LinuxHost.tellsStrangers(governor);
         new Attacher().life(governor, Files.readAllLines(Path.of(args[0])), told);
       }
     }

@@ -10,7 +10,6 @@ import io.ffrtmp.governance.AttachRefusedException;
 import io.ffrtmp.governance.AttachRefusedException.Reason;
 import io.ffrtmp.governance.AttachedJob;
 import io.ffrtmp.governance.Attachment;
-import io.ffrtmp.governance.Capability;
 import io.ffrtmp.governance.CpuMax;
 import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.IoMax;
@@ -207,13 +206,7 @@ class UndoKernelTest {
     }
     process.destroyForcibly().waitFor(); // reaped at once, as PID 1 does
     JobResult result = job.await();
-    boolean told =
-        unit.tree.unified("memory")
-            && governor
-                .host()
-                .capability("exit_status_of_strangers")
-                .filter(it -> it.state() == Capability.State.YES)
-                .isPresent();
+    boolean told = unit.tree.unified("memory") && LinuxHost.tellsStrangers(governor);
     if (told) {
       assertThat(result.evidence().movedByOthers()).isTrue();
       assertThat(result.verdict()).isEqualTo(Verdict.LIMITS_LOST);

@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.ffrtmp.governance.AttachRefusedException;
 import io.ffrtmp.governance.AttachedJob;
 import io.ffrtmp.governance.Attachment;
-import io.ffrtmp.governance.Capability;
 import io.ffrtmp.governance.CpuMax;
 import io.ffrtmp.governance.Ending.NeverStarted;
 import io.ffrtmp.governance.ExitStatus;
@@ -399,12 +398,7 @@ class UnprivilegedKernelTest {
     }
 
     private static void assertEnded(Governor governor, JobResult result, ExitStatus status) {
-      boolean told =
-          governor
-              .host()
-              .capability("exit_status_of_strangers")
-              .filter(it -> it.state() == Capability.State.YES)
-              .isPresent();
+      boolean told = LinuxHost.tellsStrangers(governor);
       if (told) {
         assertThat(result.exitStatus()).contains(status);
       } else {
