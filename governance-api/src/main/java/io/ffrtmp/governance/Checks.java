@@ -23,8 +23,8 @@ final class Checks {
   private Checks() {}
 
   static String jobId(String id) {
-    boolean kernels =
-        KERNEL_FILES.contains(id) || KERNEL_PREFIXES.stream().anyMatch(id::startsWith);
+    boolean dotted = id.indexOf('.') >= 0 && KERNEL_PREFIXES.stream().anyMatch(id::startsWith);
+    boolean kernels = dotted || KERNEL_FILES.contains(id);
     if (!WORD.matcher(id).matches() || id.startsWith(".") || kernels) {
       throw new IllegalArgumentException(
           "job id '"

@@ -10,6 +10,7 @@ import io.ffrtmp.governance.ExitStatus.Signalled;
 import io.ffrtmp.governance.ExitStatus.Unknown;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -44,7 +45,7 @@ public final class JobResult extends WireValue {
       Evidence evidence) {
     Verdict verdict = Verdict.of(start.mode(), ending, receipt, evidence);
     Map<String, Object> json = new LinkedHashMap<>(start.content());
-    json.put("end_time", time(endTime).toString());
+    json.put("end_time", time(endTime));
     json.put("processing_seconds", seconds(processingTime));
     write(ending, json);
     json.putAll(evidence.content());
@@ -95,7 +96,9 @@ public final class JobResult extends WireValue {
    */
   @JsonValue
   public Map<String, Object> toJson() {
-    return content();
+    Map<String, Object> json = new LinkedHashMap<>(content());
+    json.replaceAll((key, value) -> value instanceof Instant ? value.toString() : value);
+    return Collections.unmodifiableMap(json);
   }
 
   /** The facts with which the observation began. */

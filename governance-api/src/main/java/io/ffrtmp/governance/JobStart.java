@@ -27,7 +27,7 @@ public final class JobStart extends WireValue {
     pid.ifPresent(leader -> json.put("pid", Checks.between("pid", leader, 1, Integer.MAX_VALUE)));
     json.put("mode", mode.wireName());
     intent.ifPresent(word -> json.put("intent", Checks.intent(word)));
-    json.put("start_time", time(startTime).toString());
+    json.put("start_time", time(startTime));
     return new JobStart(json);
   }
 

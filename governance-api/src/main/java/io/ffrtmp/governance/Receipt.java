@@ -20,6 +20,9 @@ public final class Receipt extends Value {
 
   /** A receipt of these outcomes; for {@code io.max} they stay in the given order. */
   public static Receipt of(List<LimitOutcome> limits) {
+    if (limits.isEmpty()) {
+      return EMPTY;
+    }
     List<LimitOutcome> sorted =
         limits.stream().sorted(Comparator.comparing(LimitOutcome::limit)).toList();
     return new Receipt(sorted, Optional.empty());

@@ -23,11 +23,14 @@ import java.util.stream.Stream;
 abstract class WireValue extends Value {
   private final Map<String, Object> json;
 
-  /**
-   * With these keys only, where they are there, in this order; none given means all as they stand.
-   */
+  /** With this map as it stands, which nobody else may change. */
+  WireValue(Map<String, Object> json) {
+    this.json = Collections.unmodifiableMap(json);
+  }
+
+  /** With these keys only, where they are there, in this order. */
   WireValue(Map<String, ?> json, String... keys) {
-    Map<String, Object> ordered = new LinkedHashMap<>(keys.length == 0 ? json : Map.of());
+    Map<String, Object> ordered = new LinkedHashMap<>();
     Stream.of(keys).filter(json::containsKey).forEach(key -> ordered.put(key, json.get(key)));
     this.json = Collections.unmodifiableMap(ordered);
   }
@@ -73,8 +76,9 @@ abstract class WireValue extends Value {
   }
 
   static <E extends Enum<E>> E constant(Class<E> type, Object name) {
+    String upper = name.toString().toUpperCase(Locale.ROOT);
     for (E constant : type.getEnumConstants()) {
-      if (name(constant).equals(name)) {
+      if (constant.name().equals(upper) && name(constant).equals(name)) {
         return constant;
       }
     }

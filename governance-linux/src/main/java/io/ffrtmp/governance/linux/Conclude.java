@@ -67,7 +67,14 @@ final class Conclude {
   /** The leader has ended: its status and its group are read, the group is removed. */
   void ended(GovernedJob job, Supplier<ExitStatus> status) {
     Ending broken = new Ended(new Unknown(Cause.OBSERVATION_BROKE));
-    conclude(job, broken, () -> ended(job, whereabouts(job), status.get()));
+    conclude(
+        job,
+        broken,
+        () -> {
+          // v1 tells nothing of the dead
+          Evidence evidence = job.group.unified() ? whereabouts(job) : Evidence.NONE;
+          return ended(job, evidence, status.get());
+        });
   }
 
   private JobResult ended(GovernedJob job, Evidence evidence, ExitStatus status) {
@@ -179,7 +186,7 @@ final class Conclude {
   }
 
   private static Evidence whereabouts(GovernedJob job) {
-    boolean moved = job.pidfd.filter(it -> movedOut(job, it)).isPresent();
+    boolean moved = job.group.exists() && job.pidfd.filter(it -> movedOut(job, it)).isPresent();
     return moved ? Evidence.NONE.moved() : Evidence.NONE;
   }
 

@@ -1,5 +1,7 @@
 package io.ffrtmp.governance.linux.cgroup;
 
+import io.ffrtmp.governance.Limits;
+import io.ffrtmp.governance.Mode;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import java.util.ArrayList;
@@ -92,6 +94,11 @@ public final class Home {
       all.add(each);
     }
     return all;
+  }
+
+  /** The mark of a job that begins here, owned by this process; without a home it is blank. */
+  public Mark mark(String id, Mode mode, Optional<String> intent, Limits limits) {
+    return exists() ? placed(Mark.of(id, mode, intent, limits)) : Mark.BLANK;
   }
 
   /** A mark that tells where this home is, as every mark here must. */

@@ -60,7 +60,8 @@ public final class JobGroup {
     return missing.values().stream().map(Refusal::errno).filter(it -> !it.isEmpty()).findFirst();
   }
 
-  private boolean unified() {
+  /** Whether there is one, of v2. */
+  public boolean unified() {
     return exists() && groups.get(0).unified();
   }
 

@@ -35,6 +35,9 @@ import java.util.stream.Stream;
  * process came from that left its place; and what became of the processes that were attached to.
  */
 public record Mark(Map<String, String> fields) {
+  /** Where there is no group to bear one. */
+  static final Mark BLANK = new Mark(Map.of());
+
   private static final String SCHEMA = "1";
   private static final String PLACE = "place:";
   private static final String ORIGIN = "origin:";
