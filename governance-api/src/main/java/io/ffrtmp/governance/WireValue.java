@@ -90,7 +90,8 @@ abstract class WireValue extends Value {
   }
 
   static long integer(Object number) {
-    return decimal(number).longValueExact();
+    boolean whole = number instanceof Long || number instanceof Integer;
+    return whole ? ((Number) number).longValue() : decimal(number).longValueExact();
   }
 
   static Instant time(Object time) {

@@ -47,14 +47,12 @@ final class Adopt {
   private final CgroupFiles files;
   private final Hierarchies hierarchies;
   private final Base base;
-  private final String name;
   private final Linger linger;
 
-  Adopt(CgroupFiles files, Hierarchies hierarchies, Base base, String name, Linger linger) {
+  Adopt(CgroupFiles files, Hierarchies hierarchies, Base base, Linger linger) {
     this.files = files;
     this.hierarchies = hierarchies;
     this.base = base;
-    this.name = name;
     this.linger = linger;
   }
 
@@ -162,7 +160,7 @@ final class Adopt {
     }
     Supplier<Set<Integer>> tree = () -> ProcessTree.of(pid);
     refuseIfInUse(asked.limits().memoryMaxBytes(), tree.get(), pid);
-    Home home = asked.leaveUnit() ? base.home() : residence.home(name, tree);
+    Home home = asked.leaveUnit() ? base.home() : residence.home(base.home(), tree);
     Mark mark = Mark.of(id, Mode.ATTACH, asked.intent(), asked.limits());
     mark = home.placed(mark.leader(pid, stat.startTime()));
     mark = asked.leaveUnit() ? residence.left(mark) : mark;

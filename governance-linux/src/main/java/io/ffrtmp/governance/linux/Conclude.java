@@ -81,15 +81,15 @@ final class Conclude {
     JobResult result = freeze(job, new Ended(status), evidence);
     if (job.group.exists()) {
       linger.sweep();
-      removeOrLinger(job.group, job.mark.disowned().ended());
+      removeOrLinger(job.group, () -> job.mark().disowned().ended());
     }
     return result;
   }
 
   /** Removes a group that nobody watches any more, now or once it is empty, with this mark. */
-  void removeOrLinger(JobGroup group, Mark left) {
+  void removeOrLinger(JobGroup group, Supplier<Mark> left) {
     if (!group.remove()) {
-      mark(group, left);
+      mark(group, left.get());
       linger.removeWhenEmpty(group);
     }
   }
@@ -101,7 +101,7 @@ final class Conclude {
         new Detached(),
         () -> {
           JobResult result = freeze(job, new Detached(), whereabouts(job));
-          mark(job.group, job.mark.disowned());
+          mark(job.group, job.mark().disowned());
           return result;
         });
   }
@@ -116,9 +116,10 @@ final class Conclude {
           Receipt before = job.group.readBack(job.receipt);
           ResourceUsage usage = job.group.usage();
           Moved moved = before.moved().orElseGet(() -> halfAttached(job));
-          List<NotMoved> elsewhere = job.group.release(job.mark);
+          Mark mark = job.mark();
+          List<NotMoved> elsewhere = job.group.release(mark);
           Receipt receipt = elsewhere.isEmpty() ? before : before.moved(and(moved, elsewhere));
-          removeOrLinger(job.group, job.group.letGo(job.mark));
+          removeOrLinger(job.group, () -> job.group.letGo(mark));
           return freeze(job, new Detached(), receipt, usage, evidence);
         });
   }
@@ -174,7 +175,7 @@ final class Conclude {
       LOG.error("job {} was not observed to its end", job.id(), e);
       JobResult rest = freeze(job, broken, job.receipt, ResourceUsage.UNKNOWN, Evidence.NONE);
       job.frozen = Optional.of(rest);
-      mark(job.group, job.mark.disowned());
+      mark(job.group, job.mark().disowned());
     } finally {
       job.grouped.unlock();
     }

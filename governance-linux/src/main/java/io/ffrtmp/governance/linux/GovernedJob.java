@@ -23,8 +23,9 @@ import java.util.concurrent.locks.ReentrantLock;
 abstract class GovernedJob {
   final JobStart start;
   final long startNanos;
+  private final long pid;
   final JobGroup group;
-  final Mark mark;
+  private final byte[] mark; // a tenth of what its fields take
   final Receipt receipt;
   final Optional<Pidfd> pidfd;
 
@@ -61,12 +62,18 @@ abstract class GovernedJob {
   GovernedJob(Beginning beginning, boolean child) {
     start = beginning.start;
     startNanos = beginning.nanos;
+    pid = start.pid().orElseThrow();
     group = beginning.group;
-    mark = beginning.mark;
+    mark = beginning.mark.encode();
     receipt = beginning.receipt;
     pidfd = beginning.pidfd;
     observer = beginning.observer;
     this.child = child;
+  }
+
+  /** The mark as it stands on the group. */
+  final Mark mark() {
+    return Mark.parse(mark).orElse(Mark.BLANK);
   }
 
   /** A moment by the wall clock, and by the clock that never jumps. */
@@ -109,7 +116,7 @@ abstract class GovernedJob {
   }
 
   public final long pid() {
-    return start.pid().orElseThrow();
+    return pid;
   }
 
   public final Optional<String> intent() {

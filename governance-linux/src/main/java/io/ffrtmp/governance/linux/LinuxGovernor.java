@@ -76,7 +76,6 @@ public final class LinuxGovernor implements Governor {
 
   private final CgroupFiles files;
   private final Hierarchies hierarchies;
-  private final String directoryName;
   private final Base base;
   private final Spawner spawner = new Spawner();
   private final Watcher watcher;
@@ -97,7 +96,6 @@ public final class LinuxGovernor implements Governor {
 
   private LinuxGovernor(Builder builder) throws ErrnoException {
     files = builder.files;
-    directoryName = builder.directoryName;
     hierarchies = Hierarchies.read(builder.files);
     base =
         Base.find(
@@ -109,7 +107,7 @@ public final class LinuxGovernor implements Governor {
     linger = new Linger(watcher);
     conclude = new Conclude(List.copyOf(builder.listeners), this::unregister, linger);
     observer = new Observer(watcher, results, conclude, consumers);
-    adopt = new Adopt(files, hierarchies, base, directoryName, linger);
+    adopt = new Adopt(files, hierarchies, base, linger);
     if (builder.becomeLeaf) {
       base.becomeLeaf(Builder.LEAF);
     }
@@ -199,7 +197,7 @@ public final class LinuxGovernor implements Governor {
       throw new JobIdInUseException(e.getMessage());
     } catch (SpawnException e) {
       if (group != null) {
-        conclude.removeOrLinger(group, mark.disowned().ended());
+        conclude.removeOrLinger(group, () -> mark.disowned().ended());
       }
       JobStart facts = JobStart.of(id, OptionalLong.empty(), Mode.RUN, workload.intent(), time);
       Receipt receipt = start == null ? Receipt.EMPTY : start.receipt();
@@ -297,7 +295,7 @@ public final class LinuxGovernor implements Governor {
           }
           base.clean();
           Recover recover = new Recover(conclude, observer, linger, adopter());
-          return recover.all(base.home(), Search.all(files, hierarchies, base, directoryName));
+          return recover.all(base.home(), Search.all(files, hierarchies, base));
         });
   }
 

@@ -39,7 +39,7 @@ public final class Base implements AutoCloseable {
     this.configured = configured;
     this.sites = sites;
     this.missing = Refusal.missing(hierarchies);
-    this.home = new Home(files, sites.stream().map(Site::group).toList(), name, true, missing);
+    this.home = Home.ofBase(files, name, sites.stream().map(Site::group).toList(), missing);
   }
 
   /**

@@ -4,28 +4,22 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/**
- * A directory of a hierarchy.
- *
- * @param above the directories above it that can have limits, the nearest first
- */
-record Group(Hierarchy hierarchy, String directory, List<String> above) {
-
-  /** One that exists, with all that is mounted above it. */
-  static Group of(Hierarchy hierarchy, String directory) {
-    List<String> above = new ArrayList<>();
-    for (String each = directory; each.length() > hierarchy.mountPoint().length(); ) {
-      each = each.substring(0, each.lastIndexOf('/'));
-      above.add(each);
-    }
-    above.removeIf(hierarchy::isSystemRoot);
-    return new Group(hierarchy, directory, above);
-  }
+/** A directory of a hierarchy. */
+record Group(Hierarchy hierarchy, String directory) {
 
   Group child(String name) {
-    List<String> levels = new ArrayList<>(above);
-    levels.add(0, directory);
-    return new Group(hierarchy, file(name), levels);
+    return new Group(hierarchy, file(name));
+  }
+
+  /** The directories above it that can have limits, the nearest first. */
+  List<String> above() {
+    List<String> above = new ArrayList<>();
+    for (String each = parent();
+        each.length() >= hierarchy.mountPoint().length() && !hierarchy.isSystemRoot(each);
+        each = each.substring(0, each.lastIndexOf('/'))) {
+      above.add(each);
+    }
+    return above;
   }
 
   String parent() {

@@ -53,6 +53,7 @@ public record Hierarchy(
   /** Whether this is the root cgroup of the whole system, which has no limits. */
   boolean isSystemRoot(String directory) {
     String telltale = unified ? "/cgroup.events" : "/cgroup.sane_behavior";
-    return (Libc.access(directory + telltale, Libc.F_OK) == 0) != unified;
+    return directory.equals(mountPoint())
+        && (Libc.access(directory + telltale, Libc.F_OK) == 0) != unified;
   }
 }

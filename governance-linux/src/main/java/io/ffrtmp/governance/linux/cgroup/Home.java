@@ -26,31 +26,59 @@ public final class Home {
   private static final int ATTEMPTS = 1_000;
 
   private final CgroupFiles files;
+  private final String name;
   private final List<Group> homes;
   private final boolean lasting;
   private final Map<String, Refusal> missing;
   private final Controllers controllers;
-  private final Queue<Remains> remains = new ConcurrentLinkedQueue<>();
+  private final Queue<Remains> remains;
   private volatile boolean prepared;
 
-  /**
-   * A home in these places.
-   *
-   * @param lasting whether it is kept when no job is left in it, and has its controllers before
-   *     there is one: so it is for a base, and not where a job is attached to
-   * @param missing for each controller why it can't be had, where no place holds it
-   */
-  Home(
+  private Home(
       CgroupFiles files,
-      List<Group> places,
       String name,
+      List<Group> places,
       boolean lasting,
-      Map<String, Refusal> missing) {
+      Map<String, Refusal> missing,
+      Queue<Remains> remains) {
     this.files = files;
+    this.name = name;
     this.homes = places.stream().map(place -> place.child(name)).toList();
     this.lasting = lasting;
     this.missing = missing;
     this.controllers = new Controllers(files, homes);
+    this.remains = remains;
+  }
+
+  /**
+   * The home of a base: it is kept when no job is left in it, and has its controllers before there
+   * is one.
+   *
+   * @param missing for each controller why it can't be had, where no place holds it
+   */
+  static Home ofBase(
+      CgroupFiles files, String name, List<Group> places, Map<String, Refusal> missing) {
+    return new Home(files, name, places, true, missing, new ConcurrentLinkedQueue<>());
+  }
+
+  /**
+   * One of the same name in other places, where jobs are attached to: it goes with its last job.
+   * What is left to be told of its jobs is told with what is left of ours.
+   *
+   * @param more why other controllers than here can't be had
+   */
+  Home elsewhere(List<Group> places, Map<String, Refusal> more) {
+    Map<String, Refusal> all = missing;
+    if (!more.isEmpty()) {
+      all = new HashMap<>(missing);
+      all.putAll(more);
+    }
+    return new Home(files, name, places, false, all, remains);
+  }
+
+  /** How such homes are called, wherever they are. */
+  String name() {
+    return name;
   }
 
   /** Whether there is a place at all. */
@@ -87,7 +115,7 @@ public final class Home {
     return new JobGroup(files, this, List.copyOf(groups), reasons);
   }
 
-  /** What is left to be told of jobs whose groups were removed here after nobody watched them. */
+  /** What is left to be told of jobs whose groups were removed after nobody watched them. */
   public List<Remains> remains() {
     List<Remains> all = new ArrayList<>();
     for (Remains each = remains.poll(); each != null; each = remains.poll()) {

@@ -23,7 +23,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,7 +39,7 @@ public final class JobGroup {
   private final Home home;
   private final List<Group> groups;
   private final Map<String, Refusal> missing;
-  private final Set<Group> refused = ConcurrentHashMap.newKeySet();
+  private volatile Set<Group> refused = Set.of();
 
   /** With why there is no group for a controller, where there is none. */
   JobGroup(CgroupFiles files, Home home, List<Group> groups, Map<String, Refusal> missing) {
@@ -159,15 +158,17 @@ public final class JobGroup {
    */
   public void place(int pid) throws ErrnoException {
     Optional<ErrnoException> refusal = Optional.empty();
+    Set<Group> refusing = new HashSet<>();
     for (Group group : groups) {
       try {
         files.write(group.file("cgroup.procs"), Integer.toString(pid));
       } catch (ErrnoException e) {
-        refused.add(group);
+        refusing.add(group);
         refusal = refusal.or(() -> Optional.of(e));
       }
     }
     if (refusal.isPresent()) {
+      refused = Set.copyOf(refusing);
       throw refusal.get();
     }
   }

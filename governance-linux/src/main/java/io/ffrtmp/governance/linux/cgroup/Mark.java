@@ -36,7 +36,7 @@ import java.util.stream.Stream;
  */
 public record Mark(Map<String, String> fields) {
   /** Where there is no group to bear one. */
-  static final Mark BLANK = new Mark(Map.of());
+  public static final Mark BLANK = new Mark(Map.of());
 
   private static final String SCHEMA = "1";
   private static final String PLACE = "place:";

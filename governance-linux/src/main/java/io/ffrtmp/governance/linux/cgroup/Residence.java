@@ -8,6 +8,7 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -38,7 +39,7 @@ public final class Residence {
     for (Hierarchy each : hierarchies.job()) {
       each.pathIn(membership)
           .flatMap(each::directory)
-          .ifPresent(directory -> groups.add(Group.of(each, directory)));
+          .ifPresent(directory -> groups.add(new Group(each, directory)));
     }
   }
 
@@ -99,10 +100,11 @@ public final class Residence {
    * The home of a job inside the residence. On v2 there is none where others live beside the
    * workload: a group that has processes can't hand down controllers.
    *
+   * @param base whose jobs' homes are called alike
    * @param tree finds the processes of the workload
    */
-  public Home home(String name, Supplier<Set<Integer>> tree) throws ErrnoException {
-    Map<String, Refusal> missing = Refusal.missing(hierarchies);
+  public Home home(Home base, Supplier<Set<Integer>> tree) throws ErrnoException {
+    Map<String, Refusal> missing = new HashMap<>();
     List<Group> places = new ArrayList<>();
     for (Group each : groups) {
       List<Integer> others = each.unified() ? others(each, tree) : List.of();
@@ -113,7 +115,7 @@ public final class Residence {
         each.hierarchy().controllers().forEach(it -> missing.put(it, refusal));
       }
     }
-    return new Home(files, places, name, false, missing);
+    return base.elsewhere(places, missing);
   }
 
   /** Who is not of the workload at any look: meanwhile that forks, and its children end. */

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -29,26 +30,23 @@ public final class Search {
   private final CgroupFiles files;
   private final Hierarchies hierarchies;
   private final Base base;
-  private final String name;
   private final List<Found> found = new ArrayList<>();
 
-  private Search(CgroupFiles files, Hierarchies hierarchies, Base base, String name) {
+  private Search(CgroupFiles files, Hierarchies hierarchies, Base base) {
     this.files = files;
     this.hierarchies = hierarchies;
     this.base = base;
-    this.name = name;
   }
 
   /** All groups of this governor's base, and those of attached processes anywhere. */
-  public static List<Found> all(
-      CgroupFiles files, Hierarchies hierarchies, Base base, String name) {
-    Search search = new Search(files, hierarchies, base, name);
+  public static List<Found> all(CgroupFiles files, Hierarchies hierarchies, Base base) {
+    Search search = new Search(files, hierarchies, base);
     hierarchies.job().forEach(each -> search.walk(each, each.mountPoint()));
     return search.found;
   }
 
   private void walk(Hierarchy hierarchy, String directory) {
-    boolean home = directory.endsWith("/" + name);
+    boolean home = directory.endsWith("/" + base.home().name());
     try {
       for (String each : files.subdirectories(directory)) {
         if (home) {
@@ -99,8 +97,8 @@ public final class Search {
   private void discardUnmarked(Hierarchy hierarchy, String directory) throws IOException {
     if (maker(directory) == Libc.geteuid()) {
       String home = directory.substring(0, directory.lastIndexOf('/'));
-      Group place = Group.of(hierarchy, home.substring(0, home.lastIndexOf('/')));
-      Home only = new Home(files, List.of(place), name, false, Refusal.missing(hierarchies));
+      Group place = new Group(hierarchy, home.substring(0, home.lastIndexOf('/')));
+      Home only = base.home().elsewhere(List.of(place), Map.of());
       only.group(directory.substring(home.length() + 1)).discard();
     }
   }
@@ -112,9 +110,9 @@ public final class Search {
       mark.place(each)
           .flatMap(each::directory)
           .filter(it -> Libc.access(it, Libc.F_OK) == 0)
-          .ifPresent(it -> places.add(Group.of(each, it)));
+          .ifPresent(it -> places.add(new Group(each, it)));
     }
-    return new Home(files, places, name, false, Refusal.missing(hierarchies));
+    return base.home().elsewhere(places, Map.of());
   }
 
   private static String refusal(String directory, Home home, Optional<Mark> mark) {

@@ -25,15 +25,15 @@ record Site(Group group, String why, boolean ours) {
             .filter(each -> handed(hierarchy, each) && (marked(each)))
             .findFirst()
             .or(() -> Optional.of(own).filter(each -> !root && handed(hierarchy, each)))
-            .map(each -> new Site(Group.of(hierarchy, each), "delegated to us", true));
+            .map(each -> new Site(new Group(hierarchy, each), "delegated to us", true));
     Optional<Site> privileged =
         Optional.of(top)
             .filter(each -> root && Libc.access(each, Libc.W_OK) == 0)
-            .map(each -> new Site(Group.of(hierarchy, each), "the top, by privilege", false));
+            .map(each -> new Site(new Group(hierarchy, each), "the top, by privilege", false));
     return configured.isPresent()
         ? configured(all, hierarchy, configured.get())
             .filter(each -> Hierarchies.isCgroup(each, hierarchy.unified()))
-            .map(each -> new Site(Group.of(hierarchy, each), "configured", true))
+            .map(each -> new Site(new Group(hierarchy, each), "configured", true))
         : delegated.or(() -> privileged);
   }
 

@@ -41,9 +41,9 @@ class ControlTest {
       };
 
   private static Group group() {
-    Mount mount = new Mount("/", "/c", "cgroup2", "none", List.of());
+    Mount mount = new Mount("/", "", "cgroup2", "none", List.of());
     Hierarchy tree = new Hierarchy(true, mount, "", Set.of("cpu", "memory", "io"), "/");
-    return new Group(tree, "/c/a/job", List.of("/c/a", "/c"));
+    return new Group(tree, "/c/a/job");
   }
 
   private LimitOutcome apply(Control control, String asked) throws ErrnoException {

@@ -20,7 +20,7 @@ class CountersTest {
   private static Group group(boolean unified, String... controllers) {
     Mount mount = new Mount("/", "/c", unified ? "cgroup2" : "cgroup", "none", List.of());
     Hierarchy tree = new Hierarchy(unified, mount, "", Set.of(controllers), "/");
-    return new Group(tree, "/c/job", List.of());
+    return new Group(tree, "/c/job");
   }
 
   private static CgroupFiles files(Map<String, String> texts) {

@@ -44,7 +44,7 @@ class SearchKernelTest {
             return CgroupFiles.super.mark(path);
           }
         };
-    return Search.all(files, host.hierarchies, host.base(files), host.name);
+    return Search.all(files, host.hierarchies, host.base(files));
   }
 
   @Test

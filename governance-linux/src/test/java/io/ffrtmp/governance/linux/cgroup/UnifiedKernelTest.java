@@ -12,6 +12,7 @@ import io.ffrtmp.governance.Limits;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -77,8 +78,8 @@ class UnifiedKernelTest {
     JobGroup outer = host.create("outer");
     Process target = host.start("exec sleep 1000");
     outer.place((int) target.pid());
-    Group place = Group.of(host.hierarchies.job().get(0), outer.toString());
-    Home home = new Home(files, List.of(place), "ffrtmp", false, Refusal.missing(host.hierarchies));
+    Group place = new Group(host.hierarchies.job().get(0), outer.toString());
+    Home home = host.base.home().elsewhere(List.of(place), Map.of());
     Mark mark = home.placed(CgroupHost.mark("job"));
     JobGroup job = home.create("job", mark);
     job.place((int) target.pid());
