@@ -4,10 +4,10 @@ import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,7 +24,7 @@ final class Controllers {
   private final CgroupFiles files;
   private final List<String> levels;
   private final List<String> enabled = new ArrayList<>();
-  private final Map<String, Refusal> refusals = new ConcurrentHashMap<>();
+  private volatile Map<String, Refusal> refusals = Map.of();
 
   /** For groups in these homes; those of v1 need nothing. */
   Controllers(CgroupFiles files, List<Group> homes) {
@@ -38,7 +38,7 @@ final class Controllers {
 
   /** Enables each on each level by itself, so that one which fails fails alone. */
   synchronized void enable() {
-    refusals.clear();
+    Map<String, Refusal> refused = new HashMap<>();
     for (String level : levels) {
       String file = level + "/cgroup.subtree_control";
       for (String name : NAMES) {
@@ -49,10 +49,11 @@ final class Controllers {
             enabled.add(level + " " + name);
           }
         } catch (ErrnoException e) {
-          refusals.putIfAbsent(name, Refusal.of(e, file, name));
+          refused.putIfAbsent(name, Refusal.of(e, file, name));
         }
       }
     }
+    refusals = refused;
   }
 
   /**

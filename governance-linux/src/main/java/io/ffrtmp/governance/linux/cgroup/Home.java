@@ -68,12 +68,7 @@ public final class Home {
    * @param more why other controllers than here can't be had
    */
   Home elsewhere(List<Group> places, Map<String, Refusal> more) {
-    Map<String, Refusal> all = missing;
-    if (!more.isEmpty()) {
-      all = new HashMap<>(missing);
-      all.putAll(more);
-    }
-    return new Home(files, name, places, false, all, remains);
+    return new Home(files, name, places, false, more.isEmpty() ? missing : and(more), remains);
   }
 
   /** How such homes are called, wherever they are. */
@@ -108,11 +103,11 @@ public final class Home {
 
   /** A job's group, whether it is there or not. */
   public JobGroup group(String id) {
-    return job(homes.stream().map(home -> home.child(id)).toList(), missing);
+    return job(id, homes, missing);
   }
 
-  private JobGroup job(List<Group> groups, Map<String, Refusal> reasons) {
-    return new JobGroup(files, this, List.copyOf(groups), reasons);
+  private JobGroup job(String id, List<Group> where, Map<String, Refusal> reasons) {
+    return new JobGroup(files, this, id, where, reasons);
   }
 
   /** What is left to be told of jobs whose groups were removed after nobody watched them. */
@@ -180,7 +175,7 @@ public final class Home {
   public JobGroup none(ErrnoException e) {
     Map<String, Refusal> reasons = new HashMap<>();
     missing.keySet().forEach(each -> reasons.put(each, Refusal.of(e, directory(), each)));
-    return job(List.of(), reasons);
+    return job("", List.of(), reasons);
   }
 
   /** Hands controllers down once a job is there: then no other governor removes the home. */
@@ -233,37 +228,43 @@ public final class Home {
    * be made costs the limits of its own hierarchy, and no others.
    */
   private JobGroup makeOthers(String id) throws ErrnoException, IdInUseException {
-    List<Group> made = new ArrayList<>(List.of(homes.get(0).child(id)));
-    Map<String, Refusal> reasons = new HashMap<>(missing);
+    List<Group> made = new ArrayList<>(homes.subList(0, 1));
+    Map<String, Refusal> reasons = new HashMap<>();
     for (Group home : homes.subList(1, homes.size())) {
-      Group group = home.child(id);
       try {
-        if (!makeBelow(home, group)) {
-          if (!job(List.of(group), missing).remove()) {
-            job(made, missing).remove();
-            throw new IdInUseException(id, group.directory(), "processes live in it");
+        if (!makeBelow(home, id)) {
+          if (!job(id, List.of(home), missing).remove()) {
+            job(id, made, missing).remove();
+            throw new IdInUseException(id, home.file(id), "processes live in it");
           }
-          makeBelow(home, group);
+          makeBelow(home, id);
         }
-        made.add(group);
+        made.add(home);
       } catch (ErrnoException e) {
-        LOG.warn("job {} goes without {}", id, group.directory(), e);
-        for (String controller : group.hierarchy().controllers()) {
-          reasons.put(controller, Refusal.of(e, group.directory(), controller));
+        LOG.warn("job {} goes without {}", id, home.file(id), e);
+        for (String controller : home.hierarchy().controllers()) {
+          reasons.put(controller, Refusal.of(e, home.file(id), controller));
         }
       }
     }
-    return job(made, reasons);
+    return reasons.isEmpty() ? group(id) : job(id, made, and(reasons));
+  }
+
+  /** Why controllers can't be had, for these reasons and more. */
+  private Map<String, Refusal> and(Map<String, Refusal> more) {
+    Map<String, Refusal> all = new HashMap<>(missing);
+    all.putAll(more);
+    return all;
   }
 
   /** Makes a directory, and the home above it if need be; false if it was there. */
-  private boolean makeBelow(Group home, Group group) throws ErrnoException {
+  private boolean makeBelow(Group home, String id) throws ErrnoException {
     for (int attempt = 1; ; attempt++) {
       if (!lasting || attempt > 1) { // where a job is attached to, it is mostly the first there
         make(home.directory());
       }
       try {
-        return make(group.directory());
+        return make(home.file(id));
       } catch (ErrnoException e) {
         if (e.errno() != Errno.ENOENT || attempt == ATTEMPTS) { // another governor's close()
           throw e;

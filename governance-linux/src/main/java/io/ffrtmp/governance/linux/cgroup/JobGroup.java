@@ -37,21 +37,24 @@ public final class JobGroup {
 
   private final CgroupFiles files;
   private final Home home;
-  private final List<Group> groups;
+  private final String id;
+  private final List<Group> homes;
   private final Map<String, Refusal> missing;
   private volatile Set<Group> refused = Set.of();
 
   /** With why there is no group for a controller, where there is none. */
-  JobGroup(CgroupFiles files, Home home, List<Group> groups, Map<String, Refusal> missing) {
+  JobGroup(
+      CgroupFiles files, Home home, String id, List<Group> homes, Map<String, Refusal> missing) {
     this.files = files;
     this.home = home;
-    this.groups = groups;
+    this.id = id;
+    this.homes = homes;
     this.missing = missing;
   }
 
   /** Whether there is a group at all; without one, limits are refused and the rest does nothing. */
   public boolean exists() {
-    return !groups.isEmpty();
+    return !homes.isEmpty();
   }
 
   /** Where there is none, the errno's name with which it was refused. */
@@ -61,11 +64,16 @@ public final class JobGroup {
 
   /** Whether there is one, of v2. */
   public boolean unified() {
-    return exists() && groups.get(0).unified();
+    return exists() && homes.get(0).unified();
+  }
+
+  /** Made when asked for: there may be thousands of jobs, and a path is long. */
+  private List<Group> groups() {
+    return homes.stream().map(each -> each.child(id)).toList();
   }
 
   private Optional<Group> holding(Control control) {
-    return groups.stream().filter(each -> each.holds(control.controller)).findFirst();
+    return groups().stream().filter(each -> each.holds(control.controller)).findFirst();
   }
 
   /** Writes each limit and reads it back. Never throws: what went wrong is in the outcomes. */
@@ -159,7 +167,7 @@ public final class JobGroup {
   public void place(int pid) throws ErrnoException {
     Optional<ErrnoException> refusal = Optional.empty();
     Set<Group> refusing = new HashSet<>();
-    for (Group group : groups) {
+    for (Group group : groups()) {
       try {
         files.write(group.file("cgroup.procs"), Integer.toString(pid));
       } catch (ErrnoException e) {
@@ -181,7 +189,7 @@ public final class JobGroup {
   }
 
   private List<Group> placedIn() {
-    return groups.stream().filter(each -> !refused.contains(each)).toList();
+    return groups().stream().filter(each -> !refused.contains(each)).toList();
   }
 
   /**
@@ -195,6 +203,7 @@ public final class JobGroup {
   public List<NotMoved> release(Mark mark) {
     home.withdraw(this); // where controllers are on, no process can go back (cgroup-v2.rst)
     Map<Integer, NotMoved> notes = new LinkedHashMap<>();
+    List<Group> groups = groups();
     Set<Integer> left = members(groups);
     for (int round = 1; round <= ROUNDS && !left.isEmpty(); round++) {
       notes.keySet().removeAll(left); // those are tried again
@@ -233,14 +242,14 @@ public final class JobGroup {
 
   /** What a group that can't be removed says: it is a job as long as its leader lives in it. */
   public Mark letGo(Mark mark) {
-    Set<Integer> left = members(groups);
+    Set<Integer> left = members(groups());
     boolean living = mark.leader().filter(it -> it.alive() && left.contains(it.pid())).isPresent();
     return living ? mark.disowned() : mark.disowned().ended();
   }
 
   /** Whether the primary group took the process. */
   public boolean placedInPrimary() {
-    return exists() && !refused.contains(groups.get(0));
+    return exists() && !refused.contains(groups().get(0));
   }
 
   /** Whether no hierarchy refused the process; where one did, the group tells nothing of it. */
@@ -262,7 +271,8 @@ public final class JobGroup {
 
   /** Whether a process's memberships name this very group in a hierarchy. */
   boolean isIn(Hierarchy hierarchy, String membership) {
-    return groups.stream().anyMatch(it -> it.hierarchy().equals(hierarchy) && it.isIn(membership));
+    return groups().stream()
+        .anyMatch(it -> it.hierarchy().equals(hierarchy) && it.isIn(membership));
   }
 
   /** Whether the kernel names this very group for a process, in every hierarchy. */
@@ -280,7 +290,7 @@ public final class JobGroup {
       String membership = files.read("/proc/" + pid + "/cgroup");
       boolean running = unified() || ProcessKey.running(files.read("/proc/" + pid + "/stat"));
       return running
-          && groups.stream()
+          && groups().stream()
               .anyMatch(
                   each -> each.hierarchy().pathIn(membership).filter(each::contains).isEmpty());
     } catch (ErrnoException e) {
@@ -339,7 +349,7 @@ public final class JobGroup {
    * The processes in the group and beneath it, as far as our pid namespace has numbers for them.
    */
   public List<Integer> members() {
-    return List.copyOf(members(groups.stream().limit(1).toList()));
+    return List.copyOf(members(groups().stream().limit(1).toList()));
   }
 
   private Set<Integer> members(List<Group> where) {
@@ -371,7 +381,7 @@ public final class JobGroup {
 
   /** Whether a process lives in the group or beneath it; true also where that can't be read. */
   public boolean populated() {
-    return groups.stream().anyMatch(each -> populated(each.unified(), each.directory()));
+    return groups().stream().anyMatch(each -> populated(each.unified(), each.directory()));
   }
 
   private boolean populated(boolean unified, String directory) {
@@ -395,6 +405,7 @@ public final class JobGroup {
   /** Removes the group where no process lives, the primary last; true once it is gone. */
   public boolean remove() {
     boolean gone = true;
+    List<Group> groups = groups();
     for (int i = groups.size() - 1; i >= 0 && gone; i--) {
       gone = remove(groups.get(i).unified(), groups.get(i).directory());
     }
@@ -435,6 +446,6 @@ public final class JobGroup {
   /** The primary directory. */
   @Override
   public String toString() {
-    return exists() ? groups.get(0).directory() : "no group";
+    return exists() ? homes.get(0).file(id) : "no group";
   }
 }
