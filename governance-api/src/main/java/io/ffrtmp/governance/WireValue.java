@@ -13,7 +13,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Function;
-import java.util.stream.Stream;
 
 /**
  * A value whose content is a map with text keys, and whose accessors are views of it; what is
@@ -31,7 +30,12 @@ abstract class WireValue extends Value {
   /** With these keys only, where they are there, in this order. */
   WireValue(Map<String, ?> json, String... keys) {
     Map<String, Object> ordered = new LinkedHashMap<>();
-    Stream.of(keys).filter(json::containsKey).forEach(key -> ordered.put(key, json.get(key)));
+    for (String key : keys) {
+      Object value = json.get(key);
+      if (value != null) {
+        ordered.put(key, value);
+      }
+    }
     this.json = Collections.unmodifiableMap(ordered);
   }
 

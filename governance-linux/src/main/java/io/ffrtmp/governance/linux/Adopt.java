@@ -159,7 +159,7 @@ final class Adopt {
           "the threads of process " + pid + " live in several cgroups: a move would collapse them");
     }
     Supplier<Set<Integer>> tree = () -> ProcessTree.of(pid);
-    refuseIfInUse(asked.limits().memoryMaxBytes(), tree.get(), pid);
+    refuseIfInUse(asked.limits().memoryMaxBytes(), tree, pid);
     Home home = asked.leaveUnit() ? base.home() : residence.home(base.home(), tree);
     Mark mark = Mark.of(id, Mode.ATTACH, asked.intent(), asked.limits());
     mark = home.placed(mark.leader(pid, stat.startTime()));
@@ -242,9 +242,9 @@ final class Adopt {
     }
   }
 
-  private static void refuseIfInUse(OptionalLong most, Set<Integer> tree, int pid) {
+  private static void refuseIfInUse(OptionalLong most, Supplier<Set<Integer>> tree, int pid) {
     if (most.isPresent()) {
-      long used = Move.residentBytes(tree);
+      long used = Move.residentBytes(tree.get());
       if (used > most.getAsLong()) {
         throw new AttachRefusedException(
             Reason.MEMORY_IN_USE,

@@ -9,10 +9,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /** Who descends from whom, as far as the kernel still knows: an orphan has another parent. */
 public final class ProcessTree {
+  private static final Optional<ProcStat> OURS = ProcStat.read(ProcessHandle.current().pid());
+
   private ProcessTree() {}
 
   /** A process and its descendants, parents before children; itself alone if it is gone. */
@@ -59,6 +62,9 @@ public final class ProcessTree {
    * younger than its child.
    */
   public static boolean isAncestorOfOurs(int pid, long startTime) {
+    if (OURS.filter(stat -> stat.startTime() < startTime).isPresent()) {
+      return false;
+    }
     int each = (int) ProcessHandle.current().pid();
     while (each > 1 && each != pid) {
       each =
