@@ -15,6 +15,7 @@ import io.ffrtmp.governance.Moved;
 import io.ffrtmp.governance.Moved.NotMoved;
 import io.ffrtmp.governance.Receipt;
 import io.ffrtmp.governance.ResourceUsage;
+import io.ffrtmp.governance.ResourceUsage.Counter;
 import io.ffrtmp.governance.StartFailure;
 import io.ffrtmp.governance.linux.GovernedJob.End;
 import io.ffrtmp.governance.linux.cgroup.JobGroup;
@@ -77,21 +78,35 @@ final class Conclude {
         });
   }
 
-  private JobResult ended(GovernedJob job, Evidence evidence, ExitStatus status) {
-    JobResult result = freeze(job, new Ended(status), evidence);
-    if (job.group.exists()) {
-      linger.sweep();
-      removeOrLinger(job.group, () -> job.mark().disowned().ended());
+  private JobResult ended(GovernedJob job, Evidence found, ExitStatus status) {
+    JobGroup group = job.group;
+    if (!group.exists()) {
+      return freeze(job, new Ended(status), job.receipt, ResourceUsage.UNKNOWN, found);
     }
-    return result;
+    Receipt receipt = group.readBack(job.receipt);
+    ResourceUsage usage = group.usage();
+    Evidence evidence = oomKilled(group, usage, found);
+    linger.sweep();
+    boolean gone = group.remove(); // then nobody is left to be counted
+    if (group.placed()) {
+      evidence = evidence.survivors(gone ? 0 : group.members().size());
+    }
+    if (!gone) {
+      linger(group, job.mark().disowned().ended());
+    }
+    return freeze(job, new Ended(status), receipt, usage, evidence);
   }
 
   /** Removes a group that nobody watches any more, now or once it is empty, with this mark. */
   void removeOrLinger(JobGroup group, Supplier<Mark> left) {
     if (!group.remove()) {
-      mark(group, left.get());
-      linger.removeWhenEmpty(group);
+      linger(group, left.get());
     }
+  }
+
+  private void linger(JobGroup group, Mark left) {
+    mark(group, left);
+    linger.removeWhenEmpty(group);
   }
 
   /** We stop watching; limits are read back, the mark loses its owner, the group stays. */
@@ -100,9 +115,11 @@ final class Conclude {
         job,
         new Detached(),
         () -> {
-          JobResult result = freeze(job, new Detached(), whereabouts(job));
+          Receipt receipt = job.group.readBack(job.receipt);
+          ResourceUsage usage = job.group.usage();
+          Evidence evidence = oomKilled(job.group, usage, whereabouts(job));
           mark(job.group, job.mark().disowned());
-          return result;
+          return freeze(job, new Detached(), receipt, usage, evidence);
         });
   }
 
@@ -212,15 +229,9 @@ final class Conclude {
     }
   }
 
-  private static JobResult freeze(GovernedJob job, Ending ending, Evidence found) {
-    if (!job.group.exists()) {
-      return freeze(job, ending, job.receipt, ResourceUsage.UNKNOWN, found);
-    }
-    Evidence evidence = job.group.oomKilled().map(found::oomKilledBy).orElse(found);
-    if (ending instanceof Ended && job.group.placed()) {
-      evidence = evidence.survivors(job.group.members().size());
-    }
-    return freeze(job, ending, job.group.readBack(job.receipt), job.group.usage(), evidence);
+  private static Evidence oomKilled(JobGroup group, ResourceUsage usage, Evidence found) {
+    boolean none = usage.get(Counter.OOM_KILLS).orElse(1) == 0;
+    return none ? found : group.oomKilled().map(found::oomKilledBy).orElse(found);
   }
 
   private static JobResult freeze(

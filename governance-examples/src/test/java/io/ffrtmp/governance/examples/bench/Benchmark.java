@@ -53,9 +53,10 @@ public final class Benchmark {
       table.say("  skipped: needs root");
       return true;
     }
-    table.say("  %d rounds after %d of warm-up", options.rounds(), options.warmup());
+    Options own = options.rows(List.of(row));
+    table.say("  %d rounds after %d of warm-up", own.rounds(), own.warmup());
     boolean drop = row.user == Row.User.ORDINARY && Host.root();
-    int status = launch.run(drop, row.jvmOptions(), options.rows(List.of(row)).arguments(), ONE);
+    int status = launch.run(drop, row.jvmOptions(), own.arguments(), ONE);
     if (status > 1) {
       table.say("  not measured: its JVM ended with %d", status);
     }

@@ -2,11 +2,12 @@ package io.ffrtmp.governance.examples.bench;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 
 /**
  * What to measure.
  *
- * @param warmup rounds that are run and not counted
+ * @param asked rounds that are run and not counted; if absent, as many as the row needs
  * @param gate how many times worse than its target a figure may be; 0 without a gate
  * @param jobs how many jobs live at once where their cost is counted
  * @param watched how many are watched where the latency of their ends is measured
@@ -15,7 +16,7 @@ import java.util.List;
 record Options(
     List<Row> rows,
     int rounds,
-    int warmup,
+    OptionalInt asked,
     double gate,
     int jobs,
     List<Integer> watched,
@@ -29,7 +30,12 @@ record Options(
       """;
 
   static final Options DEFAULTS =
-      new Options(Row.USUAL, 250, 100, 0, 1_000, List.of(100, 1_000, 5_000), 10_000);
+      new Options(
+          Row.USUAL, 250, OptionalInt.empty(), 0, 1_000, List.of(100, 1_000, 5_000), 10_000);
+
+  int warmup() {
+    return asked.orElse(rows.get(0).warmup());
+  }
 
   static Options parse(List<String> arguments) {
     Options options = DEFAULTS;
@@ -50,17 +56,18 @@ record Options(
   private Options with(String option, String value) {
     return switch (option) {
       case "--rows" -> rows(List.of(value.split(",")).stream().map(Row::named).toList());
-      case "--watched" -> new Options(rows, rounds, warmup, gate, jobs, numbers(value), ending);
+      case "--watched" -> new Options(rows, rounds, asked, gate, jobs, numbers(value), ending);
       default -> with(option, Integer.parseInt(value));
     };
   }
 
   private Options with(String option, int value) {
     return switch (option) {
-      case "--rounds" -> new Options(rows, value, warmup, gate, jobs, watched, ending);
-      case "--warmup" -> new Options(rows, rounds, value, gate, jobs, watched, ending);
-      case "--jobs" -> new Options(rows, rounds, warmup, gate, value, watched, ending);
-      case "--ending" -> new Options(rows, rounds, warmup, gate, jobs, watched, value);
+      case "--rounds" -> new Options(rows, value, asked, gate, jobs, watched, ending);
+      case "--warmup" ->
+          new Options(rows, rounds, OptionalInt.of(value), gate, jobs, watched, ending);
+      case "--jobs" -> new Options(rows, rounds, asked, gate, value, watched, ending);
+      case "--ending" -> new Options(rows, rounds, asked, gate, jobs, watched, value);
       default -> throw new IllegalArgumentException(option + " is unknown");
     };
   }
@@ -70,18 +77,18 @@ record Options(
   }
 
   private Options gate(double factor) {
-    return new Options(rows, rounds, warmup, factor, jobs, watched, ending);
+    return new Options(rows, rounds, asked, factor, jobs, watched, ending);
   }
 
   Options rows(List<Row> chosen) {
-    return new Options(chosen, rounds, warmup, gate, jobs, watched, ending);
+    return new Options(chosen, rounds, asked, gate, jobs, watched, ending);
   }
 
   /** As arguments, for a JVM of its own. */
   List<String> arguments() {
     List<String> all = new ArrayList<>();
     all.addAll(List.of("--rows", String.join(",", rows.stream().map(Row::label).toList())));
-    all.addAll(List.of("--rounds", "" + rounds, "--warmup", "" + warmup, "--jobs", "" + jobs));
+    all.addAll(List.of("--rounds", "" + rounds, "--warmup", "" + warmup(), "--jobs", "" + jobs));
     all.addAll(List.of("--watched", String.join(",", watched.stream().map(n -> "" + n).toList())));
     all.addAll(List.of("--ending", "" + ending));
     if (gate > 0) {

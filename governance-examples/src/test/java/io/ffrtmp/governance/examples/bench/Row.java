@@ -1,8 +1,10 @@
 package io.ffrtmp.governance.examples.bench;
 
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 
 /** The rows of the table. Each is measured in a JVM of its own. */
 enum Row {
@@ -28,6 +30,12 @@ enum Row {
   /** All but those that need to be asked for. */
   static final List<Row> USUAL = Arrays.stream(values()).filter(row -> row != HEAP).toList();
 
+  /**
+   * Those that are about our own instructions, which the JVM takes thousands of rounds to compile.
+   */
+  private static final Set<Row> COMPILED =
+      EnumSet.of(SPAWN, WARM, COLD, CREATE, ATTACH, ATTACH_COLD);
+
   /** Who measures. */
   enum User {
     ORDINARY,
@@ -48,6 +56,11 @@ enum Row {
     this.title = title;
     this.user = user;
     this.measurement = measurement;
+  }
+
+  /** Rounds that are not counted. */
+  int warmup() {
+    return COMPILED.contains(this) ? 5_000 : 100;
   }
 
   String label() {

@@ -69,13 +69,11 @@ public interface CgroupFiles {
   /** The paths of the directories right beneath this one. */
   default List<String> subdirectories(String path) throws ErrnoException {
     List<String> found = new ArrayList<>();
-    try {
-      if (!Files.getAttribute(Path.of(path), "unix:nlink").equals(2)) { // kernfs counts them there
-        try (DirectoryStream<Path> all =
-            Files.newDirectoryStream(Path.of(path), Files::isDirectory)) {
-          all.forEach(each -> found.add(each.toString()));
-        }
-      }
+    if (Libc.stat(path).links() == 2) { // kernfs counts them there
+      return found;
+    }
+    try (DirectoryStream<Path> all = Files.newDirectoryStream(Path.of(path), Files::isDirectory)) {
+      all.forEach(each -> found.add(each.toString()));
       return found;
     } catch (IOException | DirectoryIteratorException e) {
       Libc.close(open(path)); // names the errno, which Java does not

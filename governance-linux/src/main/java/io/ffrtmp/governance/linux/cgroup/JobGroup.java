@@ -10,9 +10,6 @@ import io.ffrtmp.governance.ResourceUsage;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -305,13 +302,13 @@ public final class JobGroup {
   public boolean isOutside(long cgroup) {
     try {
       return unified() && !isWithin(toString(), cgroup);
-    } catch (IOException gone) {
+    } catch (ErrnoException gone) {
       return false;
     }
   }
 
-  private boolean isWithin(String directory, long cgroup) throws IOException {
-    boolean within = Files.getAttribute(Path.of(directory), "unix:ino").equals(cgroup);
+  private boolean isWithin(String directory, long cgroup) throws ErrnoException {
+    boolean within = Libc.stat(directory).inode() == cgroup;
     for (String each : within ? List.<String>of() : files.subdirectories(directory)) {
       within = within || isWithin(each, cgroup);
     }

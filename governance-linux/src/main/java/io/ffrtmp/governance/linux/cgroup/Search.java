@@ -1,10 +1,8 @@
 package io.ffrtmp.governance.linux.cgroup;
 
 import io.ffrtmp.governance.Mode;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -57,7 +55,7 @@ public final class Search {
       if (home && !base.home().isAt(directory) && maker(directory) == Libc.geteuid()) {
         files.rmdir(directory); // EBUSY if a job is in it; else its governor died on the way
       }
-    } catch (IOException goneOrHidden) {
+    } catch (ErrnoException goneOrHidden) {
       return;
     }
   }
@@ -66,7 +64,7 @@ public final class Search {
   private void lookOrTell(Hierarchy hierarchy, String directory) {
     try {
       look(hierarchy, directory);
-    } catch (IOException e) {
+    } catch (ErrnoException e) {
       if (Libc.access(directory, Libc.F_OK) == 0) {
         String refusal = "its mark can't be read: " + e.getMessage();
         found.add(new Found(directory, base.home(), Optional.empty(), refusal));
@@ -74,11 +72,11 @@ public final class Search {
     }
   }
 
-  private static int maker(String directory) throws IOException {
-    return (int) Files.getAttribute(Path.of(directory), "unix:uid");
+  private static int maker(String directory) throws ErrnoException {
+    return Libc.stat(directory).user();
   }
 
-  private void look(Hierarchy hierarchy, String directory) throws IOException {
+  private void look(Hierarchy hierarchy, String directory) throws ErrnoException {
     Optional<byte[]> bytes = files.mark(directory);
     Optional<Mark> mark = bytes.flatMap(Mark::parse);
     boolean inBase = base.home().holds(directory);
@@ -94,7 +92,7 @@ public final class Search {
   }
 
   /** Its governor died before it marked it, if it is empty and nobody holds the home. */
-  private void discardUnmarked(Hierarchy hierarchy, String directory) throws IOException {
+  private void discardUnmarked(Hierarchy hierarchy, String directory) throws ErrnoException {
     if (maker(directory) == Libc.geteuid()) {
       String home = directory.substring(0, directory.lastIndexOf('/'));
       Group place = new Group(hierarchy, home.substring(0, home.lastIndexOf('/')));
@@ -121,7 +119,7 @@ public final class Search {
       if (owner != Libc.geteuid()) {
         return "user " + owner + " made it: recover as that user";
       }
-    } catch (IOException gone) {
+    } catch (ErrnoException gone) {
       return "it is gone";
     }
     boolean known =

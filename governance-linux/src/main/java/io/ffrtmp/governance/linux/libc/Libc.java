@@ -51,7 +51,7 @@ public final class Libc {
   private static final int MFD_CLOEXEC = 1;
   private static final int AT_FDCWD = -100;
   private static final int AT_EMPTY_PATH = 0x1000;
-  private static final int STATX_TYPE = 1;
+  private static final int STATX_BASIC_STATS = 0x7ff;
   private static final int F_DUPFD_CLOEXEC = 1030;
   private static final int FIRST_HIGH_DESCRIPTOR = 10;
 
@@ -257,21 +257,31 @@ public final class Libc {
     return Raw.access(utf8(path), mode) == 0 ? 0 : Native.getLastError();
   }
 
-  /** The kind of a file, one of the S_IF constants (statx(2)); links are followed. */
-  public static int fileType(String path) throws ErrnoException {
-    return fileType(AT_FDCWD, path, 0);
+  /**
+   * What statx(2) tells of a file.
+   *
+   * @param type one of the S_IF constants
+   * @param user who owns it
+   */
+  public record Stat(int type, int links, int user, long inode) {}
+
+  /** Of a path; links are followed. */
+  public static Stat stat(String path) throws ErrnoException {
+    return stat(AT_FDCWD, path, 0);
   }
 
-  /** The kind of what a descriptor stands for. */
-  public static int fileType(int fd) throws ErrnoException {
-    return fileType(fd, "", AT_EMPTY_PATH);
+  /** Of what a descriptor stands for. */
+  public static Stat stat(int fd) throws ErrnoException {
+    return stat(fd, "", AT_EMPTY_PATH);
   }
 
-  private static int fileType(int directory, String path, int flags) throws ErrnoException {
+  private static Stat stat(int directory, String path, int flags) throws ErrnoException {
     byte[] statx = new byte[256];
-    int result = Raw.statx(directory, utf8(path), flags, STATX_TYPE, statx);
+    int result = Raw.statx(directory, utf8(path), flags, STATX_BASIC_STATS, statx);
     check(result, "statx " + (path.isEmpty() ? "descriptor " + directory : path));
-    return buffer(statx).getShort(28) & S_IFMT;
+    ByteBuffer stat = buffer(statx);
+    int type = stat.getShort(28) & S_IFMT;
+    return new Stat(type, stat.getInt(16), stat.getInt(20), stat.getLong(32));
   }
 
   /** The magic number of the file system under a path (statfs(2)). */

@@ -113,7 +113,7 @@ final class Program {
 
   private static int kindError(String path) {
     try {
-      return Libc.fileType(path) == Libc.S_IFREG ? 0 : Errno.EACCES;
+      return Libc.stat(path).type() == Libc.S_IFREG ? 0 : Errno.EACCES;
     } catch (ErrnoException e) {
       return e.errno();
     }

@@ -298,7 +298,7 @@ public final class Spawner {
     private static int open(String path, int flags, List<Integer> opened) throws SpawnException {
       try {
         boolean there = !path.equals(NULL) && Libc.access(path, Libc.F_OK) == 0;
-        if (there && Libc.fileType(path) == Libc.S_IFIFO) {
+        if (there && Libc.stat(path).type() == Libc.S_IFIFO) {
           throw new SpawnException(
               StartFailure.of(
                   Fault.WORKLOAD,
@@ -335,7 +335,7 @@ public final class Spawner {
 
     private static boolean isPipe(int fd) {
       try {
-        int type = Libc.fileType(fd);
+        int type = Libc.stat(fd).type();
         return type == Libc.S_IFIFO || type == Libc.S_IFSOCK;
       } catch (ErrnoException closed) {
         return false;
