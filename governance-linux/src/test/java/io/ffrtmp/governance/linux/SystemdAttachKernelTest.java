@@ -193,6 +193,34 @@ class SystemdAttachKernelTest {
   }
 
   @Test
+  void loginSession_lasts_andReleaseRestores() throws Exception {
+    Systemd.assumeUser();
+    Unit login = systemd.service("login", "Type=exec", "User=worker", "PAMName=login", LASTS);
+    Systemd.load();
+    long pid = login.start().mainPid();
+    RunContract.soon().until(() -> Systemd.cgroup(pid).matches(".*/session-[^/]+\\.scope"));
+    RunContract.soon().until(() -> LinuxHost.commandLine((int) pid).contains("36000"));
+    Unit session = systemd.of(pid);
+    String told = session.get("ActiveState", "SubState", "InvocationID");
+    Map<String, String> before = session.state();
+
+    AttachedJob job = governor.attach(Attachment.of(pid).jobId("login").limits(OURS));
+    assertThat(job.receipt().allInForce()).as(job.receipt().toString()).isTrue();
+    Path group = session.group().resolve("ffrtmp").resolve("login");
+    assertThat(Systemd.TOP + Systemd.cgroup(pid)).isEqualTo(group.toString());
+    Systemd.load();
+    assertThat(Systemd.read(group, "memory.max")).isEqualTo("" + ASKED_BYTES);
+    assertThat(session.get("ActiveState", "SubState", "InvocationID")).isEqualTo(told);
+    String name = session.name.replaceAll("session-|\\.scope", "");
+    assertThat(Systemd.call("loginctl", "show-session", "-p", "State", name))
+        .isIn("State=active", "State=online");
+
+    assertThat(job.release().receipt().allInForce()).isTrue();
+    assertThat(session.state()).isEqualTo(before);
+    assertThat(session.get("ActiveState", "SubState", "InvocationID")).isEqualTo(told);
+  }
+
+  @Test
   void unitWithOtherProcesses_isObservedOnly_andTheCureIsOne() throws Exception {
     Unit unit =
         systemd.service("inner", "ExecStart=/bin/sh -c '(" + SLEEP + " &); exec /bin/sleep 36001'");

@@ -40,8 +40,15 @@ final class Coprocess implements AutoCloseable {
     return new Coprocess(command);
   }
 
-  /** Compiles the C program into a directory, as {@code yardstick}. */
+  /**
+   * Compiles the C program into a directory, as {@code yardstick}, unless that was done already.
+   */
   static void compile(Path directory) throws IOException, InterruptedException {
+    String compiled = System.getenv("YARDSTICK");
+    if (compiled != null) {
+      Files.copy(Path.of(compiled), directory.resolve("yardstick"));
+      return;
+    }
     Path source = directory.resolve(SOURCE);
     try (InputStream text = Coprocess.class.getResourceAsStream(SOURCE)) {
       Files.copy(text, source);

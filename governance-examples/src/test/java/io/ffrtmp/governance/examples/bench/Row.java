@@ -34,7 +34,7 @@ enum Row {
    * Those that are about our own instructions, which the JVM takes thousands of rounds to compile.
    */
   private static final Set<Row> COMPILED =
-      EnumSet.of(SPAWN, WARM, COLD, CREATE, ATTACH, ATTACH_COLD);
+      EnumSet.of(SPAWN, WARM, COLD, CREATE, ATTACH, ATTACH_COLD, WATCH);
 
   /** Who measures. */
   enum User {

@@ -38,7 +38,7 @@ final class SpawnRows {
                   (Contestant) () -> yardstick.ask("spawn"))
               .add(GOVERNANCE, () -> Peers.govern(governor, workload))
               .add(BUILDER, Peers::processBuilder)
-              .add("NuProcess", Peers::nuProcess)
+              .addSlow("NuProcess", Peers::nuProcess)
               .run(options.rounds(), options.warmup());
       table.heading("", "C");
       table.times(samples, C);

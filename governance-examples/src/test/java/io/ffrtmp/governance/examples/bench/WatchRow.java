@@ -6,6 +6,7 @@ import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.Workload;
 import io.ffrtmp.governance.examples.bench.Contest.Contestant;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 
@@ -51,26 +52,47 @@ final class WatchRow {
   }
 
   private Map<String, Samples> measure(Options options, int watched) throws Exception {
+    Map<String, Samples> samples = new LinkedHashMap<>(ours(options, watched));
+    samples.putAll(peers(options, watched));
+    return samples;
+  }
+
+  private Map<String, Samples> ours(Options options, int watched) throws Exception {
     StartedJob[] jobs = new StartedJob[watched];
-    Process[] processes = new Process[watched];
     try (Governor governor = Peers.governor();
-        Coprocess yardstick = Coprocess.yardstick(java.util.List.of())) {
+        Coprocess yardstick = Coprocess.yardstick(List.of())) {
       yardstick.ask("watch " + watched);
       for (int i = 0; i < watched; i++) {
         jobs[i] = governor.start(Workload.of(SLEEP[0], SLEEP[1]));
-        processes[i] = Peers.start(SLEEP);
       }
       Map<String, Samples> samples =
           new Contest()
               .add(C, (Contestant) () -> yardstick.ask("end " + random.nextInt(watched)))
               .add(GOVERNANCE, (Contestant) () -> end(governor, jobs))
-              .add(BUILDER, (Contestant) () -> end(processes))
               .run(options.rounds(), options.warmup());
       end(jobs); // closing the governor would let them go on
       return samples;
+    }
+  }
+
+  /**
+   * By itself: each of its processes has a thread that waits, and the kernel looks at all waiting
+   * threads of a parent when any of its children ends.
+   */
+  private Map<String, Samples> peers(Options options, int watched) throws Exception {
+    Process[] processes = new Process[watched];
+    for (int i = 0; i < watched; i++) {
+      processes[i] = Peers.start(SLEEP);
+    }
+    try {
+      Contestant contestant = () -> end(processes);
+      return new Contest().add(BUILDER, contestant).run(options.rounds(), 100);
     } finally {
       for (Process each : processes) {
         each.destroyForcibly();
+      }
+      for (Process each : processes) {
+        each.waitFor();
       }
     }
   }
