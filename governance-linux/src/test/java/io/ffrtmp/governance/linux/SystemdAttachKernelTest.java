@@ -195,7 +195,7 @@ class SystemdAttachKernelTest {
   @Test
   void loginSession_lasts_andReleaseRestores() throws Exception {
     Systemd.assumeUser();
-    Unit login = systemd.service("login", "Type=exec", "User=worker", "PAMName=login", LASTS);
+    Unit login = systemd.service("login", "User=worker", "PAMName=login", LASTS);
     Systemd.load();
     long pid = login.start().mainPid();
     RunContract.soon().until(() -> Systemd.cgroup(pid).matches(".*/session-[^/]+\\.scope"));
