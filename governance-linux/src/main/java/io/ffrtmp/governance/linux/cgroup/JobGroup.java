@@ -198,11 +198,15 @@ public final class JobGroup {
    * @return who could not be put back, or is elsewhere now, and why
    */
   public List<NotMoved> release(Mark mark) {
-    home.withdraw(this); // where controllers are on, no process can go back (cgroup-v2.rst)
     Map<Integer, NotMoved> notes = new LinkedHashMap<>();
     List<Group> groups = groups();
     Set<Integer> left = members(groups);
+    Optional<Integer> leader = mark.leader().filter(ProcessKey::alive).map(ProcessKey::pid);
+    leader.ifPresent(left::add); // in case that the list can't be read
     for (int round = 1; round <= ROUNDS && !left.isEmpty(); round++) {
+      if (round <= 2) { // where controllers are on, no process can go back (cgroup-v2.rst)
+        home.withdraw(this);
+      }
       notes.keySet().removeAll(left); // those are tried again
       Set<Integer> kept = new HashSet<>();
       for (int i = groups.size() - 1; i >= 0; i--) {
@@ -214,7 +218,19 @@ public final class JobGroup {
       }
       left = members(groups);
     }
+    leader
+        .filter(this::mayHold)
+        .ifPresent(pid -> notes.putIfAbsent(pid, new NotMoved(pid, "it is still in " + this)));
     return List.copyOf(notes.values());
+  }
+
+  private boolean mayHold(int pid) {
+    try {
+      String membership = files.read("/proc/" + pid + "/cgroup");
+      return groups().stream().anyMatch(each -> each.isIn(membership));
+    } catch (ErrnoException e) {
+      return e.errno() != Errno.ESRCH && e.errno() != Errno.ENOENT; // then it has ended
+    }
   }
 
   /** False if the process stays in the group; notes what did not go as it should. */
