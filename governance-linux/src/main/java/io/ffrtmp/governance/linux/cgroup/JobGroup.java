@@ -82,17 +82,19 @@ public final class JobGroup {
     Control control = Control.values()[asked.limit().ordinal()];
     Refusal refusal = Objects.requireNonNull(missing.get(control.controller));
     Optional<Group> group = holding(control);
-    for (int attempt = 0; group.isPresent() && attempt < 2; attempt++) {
+    Optional<Refusal> notEnabled = Optional.empty();
+    for (int attempt = 1; group.isPresent() && attempt <= 2; attempt++) {
       try {
         return control.apply(files, group.get(), asked.text());
       } catch (ErrnoException e) {
         String file = group.get().file(control.file(group.get().unified()));
-        refusal = Refusal.of(e, file, asked.text());
+        refusal = notEnabled.orElse(Refusal.of(e, file, asked.text()));
         if (e.errno() != Errno.ENOENT) {
           break;
+        } else if (attempt == 1) { // nobody came to that yet
+          home.controllers().enable();
+          notEnabled = home.controllers().refusal(control.controller);
         }
-        home.controllers().enable(); // nobody came to that yet
-        refusal = home.controllers().refusal(control.controller).orElse(refusal);
       }
     }
     return refusal.outcome(control.limit, asked.text());
