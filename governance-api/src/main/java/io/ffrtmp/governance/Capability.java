@@ -1,5 +1,6 @@
 package io.ffrtmp.governance;
 
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -18,7 +19,7 @@ public final class Capability extends WireValue {
   }
 
   private Capability(Map<String, Object> json) {
-    super(json, "name", "state", "detail", "cure");
+    super(json, List.of("name", "state", "detail", "cure"));
   }
 
   /**

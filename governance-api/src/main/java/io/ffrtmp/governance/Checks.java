@@ -23,8 +23,8 @@ final class Checks {
   private Checks() {}
 
   static String jobId(String id) {
-    boolean dotted = id.indexOf('.') >= 0 && KERNEL_PREFIXES.stream().anyMatch(id::startsWith);
-    boolean kernels = dotted || KERNEL_FILES.contains(id);
+    boolean prefixed = id.indexOf('.') >= 0 && KERNEL_PREFIXES.stream().anyMatch(id::startsWith);
+    boolean kernels = prefixed || KERNEL_FILES.contains(id);
     if (!WORD.matcher(id).matches() || id.startsWith(".") || kernels) {
       throw new IllegalArgumentException(
           "job id '"

@@ -1,5 +1,6 @@
 package io.ffrtmp.governance;
 
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -18,7 +19,7 @@ public final class Evidence extends WireValue {
   public static final Evidence NONE = new Evidence(Map.of());
 
   private Evidence(Map<String, Object> json) {
-    super(json, "survivors", "oom_killed_by", "moved_by_others");
+    super(json, List.of("survivors", "oom_killed_by", "moved_by_others"));
   }
 
   /** With so many processes of the group alive after its leader. */

@@ -1,5 +1,6 @@
 package io.ffrtmp.governance;
 
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -51,8 +52,9 @@ public final class LimitOutcome extends WireValue {
     CURE
   }
 
-  private static final String[] KEYS =
-      "limit status asked written read_back effective effective_at file errno cure".split(" ");
+  private static final List<String> KEYS =
+      List.of(
+          "limit status asked written read_back effective effective_at file errno cure".split(" "));
 
   private LimitOutcome(Map<String, Object> json) {
     super(json, KEYS);

@@ -16,7 +16,7 @@ public final class Limits extends WireValue {
   private static final long LARGEST_MEMORY = Long.MAX_VALUE - (1 << 17);
 
   private Limits(Map<String, Object> json) {
-    super(json, "cpu.max", "cpu.weight", "memory.max", "io.max");
+    super(json, List.of("cpu.max", "cpu.weight", "memory.max", "io.max"));
   }
 
   private Limits with(Limit limit, Object value) {

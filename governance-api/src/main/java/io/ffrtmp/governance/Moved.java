@@ -22,7 +22,8 @@ public final class Moved extends WireValue {
     }
 
     private Map<String, Object> toJson() {
-      return new WireValue(Map.of("pid", pid, "reason", reason), "pid", "reason") {}.content();
+      return new WireValue(
+          Map.of("pid", pid, "reason", reason), List.of("pid", "reason")) {}.content();
     }
 
     private static NotMoved fromJson(Object json) {
@@ -33,7 +34,7 @@ public final class Moved extends WireValue {
   }
 
   private Moved(Map<String, Object> json) {
-    super(json, "moved", "charged_elsewhere_bytes", "not_moved");
+    super(json, List.of("moved", "charged_elsewhere_bytes", "not_moved"));
   }
 
   /**

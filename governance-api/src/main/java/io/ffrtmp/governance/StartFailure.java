@@ -1,5 +1,6 @@
 package io.ffrtmp.governance;
 
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -36,7 +37,7 @@ public final class StartFailure extends WireValue {
   }
 
   private StartFailure(Map<String, Object> json) {
-    super(json, "fault", "step", "errno", "message");
+    super(json, List.of("fault", "step", "errno", "message"));
   }
 
   /**

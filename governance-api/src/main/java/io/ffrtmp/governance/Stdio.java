@@ -1,6 +1,7 @@
 package io.ffrtmp.governance;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -24,7 +25,7 @@ public final class Stdio extends WireValue {
   }
 
   private Stdio(Map<String, Object> fields) {
-    super(fields, "kind", "path");
+    super(fields, List.of("kind", "path"));
   }
 
   /** Output is dropped; the default. */

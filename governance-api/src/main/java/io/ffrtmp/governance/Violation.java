@@ -3,6 +3,7 @@ package io.ffrtmp.governance;
 import com.fasterxml.jackson.annotation.JsonValue;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 
@@ -10,7 +11,7 @@ import java.util.OptionalLong;
 public final class Violation extends WireValue {
 
   private Violation(Map<String, Object> json) {
-    super(json, "job_id", "reason", "duration_seconds", "exit_code", "pid");
+    super(json, List.of("job_id", "reason", "duration_seconds", "exit_code", "pid"));
   }
 
   static Violation of(JobResult result) {

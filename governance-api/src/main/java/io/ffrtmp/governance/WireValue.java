@@ -8,6 +8,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -17,18 +18,19 @@ import java.util.function.Function;
 /**
  * A value whose content is a map with text keys, and whose accessors are views of it; what is
  * unknown has no key. For what goes into JSON the map is the wire form itself: keys in a fixed
- * order; text, numbers, booleans, lists and maps, as any JSON library writes and reads them.
+ * order; text, numbers, booleans, lists and maps, as any JSON library writes and reads them; only a
+ * time is text no sooner than {@link JobResult#toJson()}.
  */
 abstract class WireValue extends Value {
   private final Map<String, Object> json;
 
-  /** With this map as it stands, which nobody else may change. */
+  /** With this map as it stands; whoever keeps the value lets nobody else have the map. */
   WireValue(Map<String, Object> json) {
     this.json = Collections.unmodifiableMap(json);
   }
 
   /** With these keys only, where they are there, in this order. */
-  WireValue(Map<String, ?> json, String... keys) {
+  WireValue(Map<String, ?> json, List<String> keys) {
     Map<String, Object> ordered = new LinkedHashMap<>();
     for (String key : keys) {
       Object value = json.get(key);

@@ -71,7 +71,8 @@ final class Adopt {
       adopted = true;
       return all;
     } catch (ErrnoException e) {
-      throw refused(pid, e);
+      boolean cgroup = e.errno() == Errno.ENOENT && !pidfd.ended(); // where it lived is gone
+      throw cgroup ? movedAway(pid) : refused(pid, e);
     } finally {
       if (!adopted) {
         pidfd.close();

@@ -71,9 +71,9 @@ abstract class GovernedJob {
     this.child = child;
   }
 
-  /** The mark as it stands on the group. */
+  /** What the group's mark says, or should. */
   final Mark mark() {
-    return Mark.parse(mark).orElse(Mark.BLANK);
+    return group.exists() ? Mark.parse(mark).orElseThrow() : Mark.BLANK;
   }
 
   /** A moment by the wall clock, and by the clock that never jumps. */

@@ -170,7 +170,7 @@ public final class LinuxGovernor implements Governor {
   private StartedJob start(Workload workload, String id) {
     Instant time = Instant.now();
     long nanos = System.nanoTime();
-    Mark mark = base.home().mark(id, Mode.RUN, workload.intent(), workload.limits());
+    Mark mark = base.home().mark(id, workload.intent(), workload.limits());
     @Nullable JobGroup group = null;
     @Nullable Start start = null;
     try {

@@ -243,6 +243,9 @@ class SystemdAttachKernelTest {
     assertThat(Systemd.read(unit.group(), "cpu.max")).isEqualTo("50000 100000");
     assertThat(Systemd.read(unit.group(), "memory.max")).isEqualTo("" + ASKED_BYTES);
     assertThat(job.detach().verdict()).isEqualTo(Verdict.LIMITS_NOT_ENFORCED);
+    JobResult released = governor.attach(Attachment.of(pid).jobId("again").limits(OURS)).release();
+    assertThat(released.verdict()).isEqualTo(Verdict.LIMITS_NOT_ENFORCED);
+    assertThat(released.receipt().limits()).hasSize(3);
     assertThat(Found.of(unit)).isEqualTo(before);
   }
 

@@ -65,8 +65,19 @@ class UndoKernelTest {
     }
   }
 
+  /** Whether nobody can tell who lives in the group. */
+  private volatile boolean unreadable;
+
   /** The kernel's files, but for the way back. */
   private final class Barred implements CgroupFiles {
+    @Override
+    public String read(String path) throws ErrnoException {
+      if (unreadable && path.endsWith(ID + "/cgroup.procs")) {
+        throw new ErrnoException(Errno.EIO, "injected: read " + path);
+      }
+      return CgroupFiles.super.read(path);
+    }
+
     @Override
     public void write(String path, String text) throws ErrnoException {
       if (path.endsWith(unit.name + "/cgroup.procs")
@@ -95,6 +106,22 @@ class UndoKernelTest {
 
   private void assertInTheGroup(Process process) throws IOException {
     assertThat(JobTree.pids(unit.tree.group("memory", ID))).contains(process.pid());
+  }
+
+  @Test
+  void release_whoLivesInTheGroupIsUnknown_isTold_andRecoverTakesTheJobBack() throws Exception {
+    Process process = unit.sleeper();
+    Map<String, String> before = unit.state();
+    AttachedJob job = attach(process);
+    unreadable = true;
+    assertThat(notMoved(job))
+        .singleElement()
+        .satisfies(it -> assertThat(it.pid()).isEqualTo(process.pid()))
+        .satisfies(it -> assertThat(it.reason()).startsWith("it may still be in "));
+    unreadable = false;
+    assertInTheGroup(process);
+    assertThat(notMoved(recovered())).isEmpty();
+    assertThat(unit.state()).isEqualTo(before);
   }
 
   @Test

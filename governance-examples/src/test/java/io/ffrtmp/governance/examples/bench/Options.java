@@ -23,7 +23,7 @@ record Options(
     int ending) {
   static final String USAGE =
       """
-      usage: benchmark [--rows ROW,ROW...] [--rounds N] [--warmup N] [--gate [FACTOR]]
+      usage: benchmark [--guest NAME] [--rows ROW,ROW...] [--rounds N] [--warmup N] [--gate [FACTOR]]
                        [--jobs N] [--watched N,N...] [--ending N]
       The exit status tells nothing about the figures, except with --gate: 1 if one is worse than
       FACTOR (2) times its target. Rows:
@@ -88,7 +88,8 @@ record Options(
   List<String> arguments() {
     List<String> all = new ArrayList<>();
     all.addAll(List.of("--rows", String.join(",", rows.stream().map(Row::label).toList())));
-    all.addAll(List.of("--rounds", "" + rounds, "--warmup", "" + warmup(), "--jobs", "" + jobs));
+    all.addAll(List.of("--rounds", "" + rounds, "--jobs", "" + jobs));
+    asked.ifPresent(warmup -> all.addAll(List.of("--warmup", "" + warmup)));
     all.addAll(List.of("--watched", String.join(",", watched.stream().map(n -> "" + n).toList())));
     all.addAll(List.of("--ending", "" + ending));
     if (gate > 0) {

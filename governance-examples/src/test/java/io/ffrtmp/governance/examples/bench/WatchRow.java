@@ -5,6 +5,7 @@ import io.ffrtmp.governance.Signal;
 import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.Workload;
 import io.ffrtmp.governance.examples.bench.Contest.Contestant;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -81,18 +82,18 @@ final class WatchRow {
    */
   private Map<String, Samples> peers(Options options, int watched) throws Exception {
     Process[] processes = new Process[watched];
-    for (int i = 0; i < watched; i++) {
-      processes[i] = Peers.start(SLEEP);
-    }
+    int started = 0;
     try {
-      Contestant contestant = () -> end(processes);
-      return new Contest().add(BUILDER, contestant).run(options.rounds(), 100);
-    } finally {
-      for (Process each : processes) {
-        each.destroyForcibly();
+      for (; started < watched; started++) {
+        processes[started] = Peers.start(SLEEP);
       }
-      for (Process each : processes) {
-        each.waitFor();
+      Contestant contestant = () -> end(processes);
+      return new Contest()
+          .add(BUILDER, contestant)
+          .run(options.rounds(), Math.min(options.warmup(), 100));
+    } finally {
+      for (Process each : Arrays.asList(processes).subList(0, started)) {
+        each.destroyForcibly().waitFor();
       }
     }
   }

@@ -108,7 +108,7 @@ final class Controllers {
       beside.add(e.getMessage());
     }
     if (!beside.isEmpty()) {
-      LOG.warn("{}: controllers stay on, for {}", levels.get(0), beside);
+      LOG.debug("{}: controllers stay on, for {}", levels.get(0), beside);
     }
     return !beside.isEmpty();
   }

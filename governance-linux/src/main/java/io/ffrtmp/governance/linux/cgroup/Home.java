@@ -119,9 +119,9 @@ public final class Home {
     return all;
   }
 
-  /** The mark of a job that begins here, owned by this process; without a home it is blank. */
-  public Mark mark(String id, Mode mode, Optional<String> intent, Limits limits) {
-    return exists() ? placed(Mark.of(id, mode, intent, limits)) : Mark.BLANK;
+  /** The mark of a job that is started here, owned by this process; without a home it is blank. */
+  public Mark mark(String id, Optional<String> intent, Limits limits) {
+    return exists() ? placed(Mark.of(id, Mode.RUN, intent, limits)) : Mark.BLANK;
   }
 
   /** A mark that tells where this home is, as every mark here must. */

@@ -200,6 +200,9 @@ public final class JobGroup {
    * @return who could not be put back, or is elsewhere now, and why
    */
   public List<NotMoved> release(Mark mark) {
+    if (!exists()) {
+      return List.of();
+    }
     Map<Integer, NotMoved> notes = new LinkedHashMap<>();
     List<Group> groups = groups();
     Set<Integer> left = members(groups);
@@ -222,14 +225,15 @@ public final class JobGroup {
     }
     leader
         .filter(this::mayHold)
-        .ifPresent(pid -> notes.putIfAbsent(pid, new NotMoved(pid, "it is still in " + this)));
+        .ifPresent(pid -> notes.putIfAbsent(pid, new NotMoved(pid, "it may still be in " + this)));
     return List.copyOf(notes.values());
   }
 
   private boolean mayHold(int pid) {
     try {
       String membership = files.read("/proc/" + pid + "/cgroup");
-      return groups().stream().anyMatch(each -> each.isIn(membership));
+      return groups().stream()
+          .anyMatch(each -> each.hierarchy().pathIn(membership).filter(each::contains).isPresent());
     } catch (ErrnoException e) {
       return e.errno() != Errno.ESRCH && e.errno() != Errno.ENOENT; // then it has ended
     }
@@ -258,7 +262,11 @@ public final class JobGroup {
   /** What a group that can't be removed says: it is a job as long as its leader lives in it. */
   public Mark letGo(Mark mark) {
     Set<Integer> left = members(groups());
-    boolean living = mark.leader().filter(it -> it.alive() && left.contains(it.pid())).isPresent();
+    boolean living =
+        mark.leader()
+            .filter(ProcessKey::alive)
+            .filter(it -> left.contains(it.pid()) || mayHold(it.pid()))
+            .isPresent();
     return living ? mark.disowned() : mark.disowned().ended();
   }
 

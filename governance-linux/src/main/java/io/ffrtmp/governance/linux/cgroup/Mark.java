@@ -47,7 +47,7 @@ public record Mark(Map<String, String> fields) {
   /** A limit asked for, in the kernel's form of v2. */
   record Asked(Limit limit, String text) {
     private String key() {
-      return limit.wireName() + " " + text.replace('=', ':'); // which ends a key
+      return Mark.key("", limit.wireName() + " " + text);
     }
   }
 
@@ -142,8 +142,13 @@ public record Mark(Map<String, String> fields) {
 
   private Mark with(String prefix, Map<String, String> paths) {
     Map<String, String> more = new LinkedHashMap<>(fields);
-    paths.forEach((hierarchy, path) -> more.put(prefix + hierarchy, path));
+    paths.forEach((hierarchy, path) -> more.put(key(prefix, hierarchy), path));
     return new Mark(Collections.unmodifiableMap(more));
+  }
+
+  /** A key is ended by =, which a limit has within, and a hierarchy that has a name. */
+  private static String key(String prefix, String rest) {
+    return prefix + rest.replace('=', ':');
   }
 
   /** The job's id. */
@@ -212,12 +217,12 @@ public record Mark(Map<String, String> fields) {
 
   /** Where the home is in a hierarchy, as a path. */
   Optional<String> place(Hierarchy hierarchy) {
-    return Optional.ofNullable(fields.get(PLACE + hierarchy.field()));
+    return Optional.ofNullable(fields.get(key(PLACE, hierarchy.field())));
   }
 
   /** Where an attached process came from in a hierarchy, as a path. */
   Optional<String> origin(Hierarchy hierarchy) {
-    return Optional.ofNullable(fields.get(ORIGIN + hierarchy.field()));
+    return Optional.ofNullable(fields.get(key(ORIGIN, hierarchy.field())));
   }
 
   /**

@@ -51,6 +51,14 @@ class ControlTest {
   }
 
   @Test
+  void above_aMountThatIsNotTheWholeTree_itsTopCounts() {
+    Mount container = new Mount("/docker/x", "/nowhere", "cgroup", "none", List.of());
+    Hierarchy tree = new Hierarchy(false, container, "cpu", Set.of("cpu"), "/docker/x");
+    assertThat(new Group(tree, "/nowhere/a/job").above()).containsExactly("/nowhere/a", "/nowhere");
+    assertThat(new Group(tree, "/nowhere").above()).isEmpty();
+  }
+
+  @Test
   void everyLimit_hasARow() {
     for (Limit limit : Limit.values()) {
       assertThat(Control.values()[limit.ordinal()].limit).isEqualTo(limit);

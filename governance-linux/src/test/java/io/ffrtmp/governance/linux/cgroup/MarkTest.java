@@ -53,7 +53,7 @@ class MarkTest {
             (id, mode, intent, asked, pid, start) ->
                 Mark.of("j" + id, mode, intent, asked)
                     .leader(pid, start)
-                    .places(Map.of("cpu,cpuacct", "/a b", "", "/"))
+                    .places(Map.of("cpu,cpuacct", "/a b", "cpu,name=a", "/c", "", "/"))
                     .moved(Moved.of(pid, 4096, List.of(new NotMoved(pid, "EPERM: no")))));
   }
 
