@@ -2,12 +2,10 @@ package io.ffrtmp.governance.examples.bench;
 
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.Set;
 
 /**
  * Contestants that take turns, in another order each round, so that whatever else the machine does
@@ -24,10 +22,7 @@ final class Contest {
     void run() throws Exception;
   }
 
-  private static final int SLOW_WARMUP = 100;
-
   private final Map<String, Contestant> contestants = new LinkedHashMap<>();
-  private final Set<String> slow = new HashSet<>();
   private final Random random = new Random(42);
   private Action before = () -> {};
 
@@ -49,12 +44,6 @@ final class Contest {
     return add(name, timed(action));
   }
 
-  /** One that would make the warm-up of the others last for minutes. */
-  Contest addSlow(String name, Action action) {
-    slow.add(name);
-    return add(name, action);
-  }
-
   /** Before each sample of the rounds that count, and not timed. */
   Contest before(Action action) {
     before = action;
@@ -69,9 +58,6 @@ final class Contest {
     for (int round = -warmup; round < rounds; round++) {
       Collections.shuffle(order, random);
       for (String name : order) {
-        if (round < -SLOW_WARMUP && slow.contains(name)) {
-          continue;
-        }
         if (round >= 0) {
           before.run();
         }
