@@ -71,7 +71,10 @@ public final class InMemoryGovernor implements Governor {
     return this;
   }
 
-  /** From now on what is attached to goes so. What the script throws, {@link #attach} throws. */
+  /**
+   * From now on what is attached to goes so; it can't be what never started. What the script
+   * throws, {@link #attach} throws.
+   */
   public InMemoryGovernor onAttach(Function<Attachment, Outcome> script) {
     onAttach = script;
     return this;
@@ -100,16 +103,20 @@ public final class InMemoryGovernor implements Governor {
   }
 
   final boolean end(MemoryJob job, Outcome outcome) {
-    boolean first = living.remove(job.id(), job);
-    if (first) {
-      job.conclude(outcome);
-    }
-    return first;
+    boolean goesOn = living.get(job.id()) == job;
+    job.conclude(outcome);
+    forget(job);
+    return goesOn;
+  }
+
+  /** Its id is free from now on. */
+  final void forget(MemoryJob job) {
+    living.remove(job.id(), job);
   }
 
   final void release(MemoryJob job) {
     if (job.watched()) {
-      living.remove(job.id(), job);
+      forget(job);
     }
   }
 
@@ -156,6 +163,9 @@ public final class InMemoryGovernor implements Governor {
           Reason.ALREADY_GOVERNED, "process " + asked.pid() + " is a job already");
     }
     Outcome outcome = known(onAttach.apply(asked), asked.limits());
+    if (outcome.ending().filter(NeverStarted.class::isInstance).isPresent()) {
+      throw new IllegalArgumentException("what is attached to has started; let the script throw");
+    }
     OptionalLong pid = OptionalLong.of(asked.pid());
     JobStart start = facts(asked.jobId(), pid, Mode.ATTACH, asked.intent());
     return begin(new MemoryJob.Attached(this, start, outcome));

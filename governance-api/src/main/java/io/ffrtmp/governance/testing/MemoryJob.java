@@ -53,6 +53,9 @@ abstract class MemoryJob {
       JobResult made = whole.result(start, time);
       frozen = Optional.of(made);
       governor.tell(listener -> listener.finished(made));
+      if (made.workloadEnded()) {
+        governor.forget(this); // no sooner than listeners know, no later than those who wait
+      }
       told.countDown();
       result.complete(made);
     }

@@ -37,6 +37,7 @@ import io.ffrtmp.governance.ViolationLog;
 import io.ffrtmp.governance.Workload;
 import io.ffrtmp.governance.contract.GovernorContract;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -216,6 +217,44 @@ class InMemoryGovernorTest implements GovernorContract {
       assertThat(job.await().exitStatus()).contains(new Exited(9));
       assertThat(job.await().verdict()).isEqualTo(Verdict.OBSERVED_TO_COMPLETION);
       assertThat(job.release()).isSameAs(job.await());
+    }
+  }
+
+  @Test
+  void end_idIsInUse_untilListenersKnow() throws Exception {
+    List<String> told = new ArrayList<>();
+    InMemoryGovernor[] holder = new InMemoryGovernor[1];
+    JobListener listener =
+        new JobListener() {
+          @Override
+          public void finished(JobResult result) {
+            try {
+              holder[0].attach(Attachment.of(1234).jobId("s"));
+              told.add("free");
+            } catch (JobIdInUseException inUse) {
+              told.add("in use");
+            }
+          }
+        };
+    try (InMemoryGovernor governor = new InMemoryGovernor(listener)) {
+      holder[0] = governor;
+      AttachedJob job = governor.attach(Attachment.of(5678).jobId("s"));
+      governor.end("s", Outcome.exited(0));
+      assertThat(told).containsExactly("in use");
+      job.await();
+      governor.attach(Attachment.of(5678).jobId("s"));
+    }
+  }
+
+  @Test
+  void attach_scriptedAsNeverStarted_isRefused() {
+    StartFailure failure =
+        StartFailure.of(Fault.WORKLOAD, Step.PROGRAM, Optional.of("ENOENT"), "no such file");
+    try (InMemoryGovernor governor = new InMemoryGovernor()) {
+      governor.onAttach(asked -> Outcome.of(new NeverStarted(failure)));
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> governor.attach(Attachment.of(5678)))
+          .withMessageContaining("has started");
     }
   }
 
