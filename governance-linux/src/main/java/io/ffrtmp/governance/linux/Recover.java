@@ -97,7 +97,9 @@ final class Recover {
     if (owner.isPresent()) {
       leave(found, governs(owner.get()));
     } else if (leader.filter(it -> !it.isInOurNamespace()).isPresent()) {
-      leave(found, "its leader lives in another pid namespace: recover there");
+      boolean thisBoot = leader.filter(ProcessKey::alive).isPresent();
+      String elsewhere = "its leader lives in another pid namespace: recover there";
+      leave(found, thisBoot ? elsewhere : "its mark is of another boot: look at it by hand");
     } else if (leader.isEmpty() && populated) {
       leave(found, "processes of a job live in it that has ended, or never came to be");
     } else if (leader.isEmpty() || (halfAttached(mark) && !populated)) {

@@ -1,6 +1,7 @@
 package io.ffrtmp.governance.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.ffrtmp.governance.AttachedJob;
 import io.ffrtmp.governance.Attachment;
@@ -199,6 +200,57 @@ class RecoverKernelTest {
           .satisfies(it -> assertThat(it.group()).isEqualTo(group.toString()));
       assertThat(Files.exists(group)).isTrue();
       assertThat(JobTree.alive(started.get(0))).isTrue();
+    }
+  }
+
+  @Test
+  void markOfAnotherBoot_isReportedAndLeft() throws Exception {
+    startAndDie("600", "old");
+    String group = tree.group("memory", "old").toString();
+    Mark mark = CgroupFiles.kernel().mark(group).flatMap(Mark::parse).orElseThrow();
+    Map<String, String> fields = new LinkedHashMap<>(mark.fields());
+    String boot = Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).strip();
+    String other = "00000000-0000-4000-8000-000000000000";
+    fields.computeIfPresent("leader", (key, value) -> value.replace(boot, other));
+    assertThat(fields).isNotEqualTo(mark.fields());
+    CgroupFiles.kernel().mark(group, new Mark(fields).encode());
+    assertLeft(group, "another boot");
+
+    CgroupFiles.kernel().mark(group, mark.encode());
+    endRecovered();
+  }
+
+  @Test
+  void groupOfAnotherUser_isReportedAndLeft_alsoByRoot() throws Exception {
+    assumeTrue(LinuxHost.root(), "needs root, to give a group away");
+    startAndDie("600", "theirs");
+    Path group = tree.group("memory", "theirs");
+    Files.setAttribute(group, "unix:uid", 65534);
+    assertLeft(group.toString(), "user 65534 made it");
+
+    Files.setAttribute(group, "unix:uid", 0);
+    endRecovered();
+  }
+
+  private void assertLeft(String group, String reason) {
+    try (Governor governor = open()) {
+      Recovery recovery = governor.recover();
+      assertThat(recovery.jobs()).isEmpty();
+      assertThat(recovery.ended()).isEmpty();
+      assertThat(recovery.leftovers())
+          .singleElement()
+          .satisfies(it -> assertThat(it.group()).isEqualTo(group))
+          .satisfies(it -> assertThat(it.reason()).contains(reason));
+      assertThat(JobTree.alive(started.get(0))).isTrue();
+    }
+  }
+
+  private void endRecovered() throws Exception {
+    try (Governor governor = open()) {
+      StartedJob job = (StartedJob) governor.recover().jobs().get(0);
+      assertThat(job.pid()).isEqualTo(started.get(0));
+      job.kill();
+      assertThat(job.await().workloadEnded()).isTrue();
     }
   }
 
