@@ -14,7 +14,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -88,9 +90,18 @@ class OddTargetsKernelTest {
     LinuxHost.assumeProgram("strace");
     Path log = dir.resolve("log");
     Process tracer = unit.target("exec strace -o " + log + " -e trace=none sleep 600");
-    RunContract.soon().until(() -> tracer.children().findAny().isPresent());
-    long tracee = tracer.children().findAny().orElseThrow().pid();
-    RunContract.soon().until(() -> LinuxHost.commandLine((int) tracee).contains("600"));
+    List<String> command = List.of("sleep", "600"); // it forks others before, to learn of ptrace
+    long tracee =
+        RunContract.soon()
+            .until(
+                () ->
+                    tracer
+                        .children()
+                        .map(ProcessHandle::pid)
+                        .filter(each -> LinuxHost.commandLine(each.intValue()).equals(command))
+                        .findAny(),
+                Optional::isPresent)
+            .orElseThrow();
     assumeTrue(!unit.tree.unified("memory"), "on v2 the tracer lives beside it");
     assertAttached(tracee, 'S');
     assertThat(log).isEmptyFile();
