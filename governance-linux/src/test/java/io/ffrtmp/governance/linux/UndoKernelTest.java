@@ -125,6 +125,20 @@ class UndoKernelTest {
   }
 
   @Test
+  void leftover_removedByAnAttachmentOfItsId_isToldByTheNextRecovery() throws Exception {
+    Process first = unit.sleeper();
+    attach(first).detach();
+    first.destroyForcibly().waitFor();
+    AttachedJob second = attach(unit.sleeper());
+    assertThat(governor.recover().ended())
+        .singleElement()
+        .satisfies(it -> assertThat(it.jobId()).isEqualTo(ID))
+        .satisfies(it -> assertThat(it.pid()).hasValue(first.pid()));
+    assertThat(governor.recover().ended()).isEmpty();
+    assertThat(notMoved(second)).isEmpty();
+  }
+
+  @Test
   void release_refused_leavesAJob_whichRecoverTakesBack() throws Exception {
     Process process = unit.sleeper();
     Map<String, String> before = unit.state();
