@@ -25,7 +25,7 @@ abstract class GovernedJob {
   final long startNanos;
   private final long pid;
   final JobGroup group;
-  private final byte[] mark; // a tenth of what its fields take
+  private final byte[] mark; // as stored: there may be thousands of jobs, and most never need it
   final Receipt receipt;
   final Optional<Pidfd> pidfd;
 

@@ -48,7 +48,7 @@ final class SpawnRows {
     }
   }
 
-  /** By itself: its thread goes on polling after the end, and disturbs whoever comes next. */
+  /** By itself: when it takes turns with the others, all of them take longer, C too. */
   private static Map<String, Samples> nuProcess(Options options) throws Exception {
     return new Contest()
         .add("NuProcess", Peers::nuProcess)
