@@ -65,6 +65,9 @@ class UndoKernelTest {
     }
   }
 
+  /** Whether the target's cgroup has just gone away. */
+  private volatile boolean vanished;
+
   /** Whether nobody can tell who lives in the group. */
   private volatile boolean unreadable;
 
@@ -72,6 +75,9 @@ class UndoKernelTest {
   private final class Barred implements CgroupFiles {
     @Override
     public String read(String path) throws ErrnoException {
+      if (vanished && path.matches("/proc/\\d+/cgroup")) {
+        throw new ErrnoException(Errno.ENOENT, "injected: read " + path);
+      }
       if (unreadable && path.endsWith(ID + "/cgroup.procs")) {
         throw new ErrnoException(Errno.EIO, "injected: read " + path);
       }
@@ -121,6 +127,18 @@ class UndoKernelTest {
     unreadable = false;
     assertInTheGroup(process);
     assertThat(notMoved(recovered())).isEmpty();
+    assertThat(unit.state()).isEqualTo(before);
+  }
+
+  @Test
+  void attach_whoseCgroupVanishes_isToldAsMoved_notAsGone() throws Exception {
+    Process process = unit.sleeper();
+    Map<String, String> before = unit.state();
+    vanished = true;
+    AttachRefusedException refused =
+        catchThrowableOfType(AttachRefusedException.class, () -> attach(process));
+    assertThat(refused.reason()).isEqualTo(Reason.MOVED_AWAY);
+    assertThat(process.isAlive()).isTrue();
     assertThat(unit.state()).isEqualTo(before);
   }
 
