@@ -2,6 +2,7 @@ package io.ffrtmp.governance;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** What became of the processes of a workload that was attached to. */
 public final class Moved extends WireValue {
@@ -34,7 +35,7 @@ public final class Moved extends WireValue {
   }
 
   private Moved(Map<String, Object> json) {
-    super(json, List.of("moved", "charged_elsewhere_bytes", "not_moved"));
+    super(json, List.of("moved", "charged_elsewhere_bytes", "not_moved", "barred_cgroup"));
   }
 
   /**
@@ -53,7 +54,18 @@ public final class Moved extends WireValue {
 
   static Moved fromJson(Map<String, Object> json) {
     Moved raw = new Moved(json);
-    return of(raw.processes(), raw.chargedElsewhereBytes(), raw.notMoved());
+    Moved moved = of(raw.processes(), raw.chargedElsewhereBytes(), raw.notMoved());
+    return raw.barredCgroup().map(moved::barredCgroup).orElse(moved);
+  }
+
+  /** The same, but for who was not moved. */
+  public Moved notMoved(List<NotMoved> all) {
+    return new Moved(with("not_moved", all.stream().map(NotMoved::toJson).toList()));
+  }
+
+  /** The same, with the directory of a cgroup that no process can enter meanwhile. */
+  public Moved barredCgroup(String directory) {
+    return new Moved(with("barred_cgroup", directory));
   }
 
   /** How many processes were moved into the job's group: the leader and its descendants. */
@@ -72,5 +84,16 @@ public final class Moved extends WireValue {
   /** Who was not moved, and why. */
   public List<NotMoved> notMoved() {
     return need("not_moved", all -> ((List<?>) all).stream().map(NotMoved::fromJson).toList());
+  }
+
+  /**
+   * The directory of the cgroup that the processes came from, if no process can enter it until they
+   * are released or have ended: on cgroup v2 one that hands down controllers, as limits within need
+   * it, takes none (cgroup-v2.rst, "No Internal Process Constraint"). Whoever starts something
+   * there gets EBUSY; systemd does for {@code ExecReload=} and {@code ExecStop=} of a unit that is
+   * not delegated. As it was when the job was attached to or taken over.
+   */
+  public Optional<String> barredCgroup() {
+    return text("barred_cgroup");
   }
 }

@@ -67,11 +67,12 @@ enum GoldenResult {
           Receipt.of(List.of(LimitOutcome.of(Limit.CPU_WEIGHT, Status.APPLIED, "200")))
               .moved(
                   Moved.of(
-                      3,
-                      1L << 40,
-                      List.of(
-                          new NotMoved(12347, "EPERM, somebody else's"),
-                          new NotMoved(12348, "forked faster than 8 rounds"))));
+                          3,
+                          1L << 40,
+                          List.of(
+                              new NotMoved(12347, "EPERM, somebody else's"),
+                              new NotMoved(12348, "forked faster than 8 rounds")))
+                      .barredCgroup("/sys/fs/cgroup/system.slice/stream.service"));
       case UNKNOWN -> Receipt.EMPTY.moved(Moved.of(1, 0, List.of()));
       default -> Receipt.EMPTY;
     };

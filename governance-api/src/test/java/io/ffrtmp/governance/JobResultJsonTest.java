@@ -31,7 +31,7 @@ class JobResultJsonTest {
       "job_id pid mode intent start_time end_time processing_seconds ending exit_code exit_signal"
           + " exit_core_dumped exit_unknown_cause start_failure survivors oom_killed_by"
           + " moved_by_others platform_sla_compliant platform_sla_reason limits moved"
-          + " charged_elsewhere_bytes not_moved usage";
+          + " charged_elsewhere_bytes not_moved barred_cgroup usage";
 
   private static final String FAILURE_KEYS = "fault step errno message";
   private static final String LIMIT_KEYS =

@@ -198,6 +198,7 @@ class JobResultMalformedTest {
         "not_moved          | [{\"pid\":0,\"reason\":\"EPERM\"}]",
         "not_moved          | [{\"pid\":\"7\",\"reason\":\"EPERM\"}]",
         "not_moved          | [{\"pid\":7,\"reason\":1}]",
+        "barred_cgroup      | 7",
         "usage              | []",
         "usage              | {\"oom_kills\":-1}",
         "usage              | {\"oom_kills\":\"many\"}",
@@ -205,7 +206,7 @@ class JobResultMalformedTest {
       })
   void value_malformed_isRefusedByBothJacksons(String key, String value) throws Exception {
     Map<String, Object> json =
-        key.contains("moved") || key.contains("charged")
+        key.matches(".*(moved|charged|barred).*")
             ? deepCopy(GoldenResult.OBSERVED.result(Duration.ZERO).toJson())
             : completed();
     json.put(key, "@");

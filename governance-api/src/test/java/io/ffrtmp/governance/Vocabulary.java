@@ -169,8 +169,13 @@ public class Vocabulary extends DomainContextBase {
     return Combinators.combine(
             Arbitraries.longs().between(0, Integer.MAX_VALUE),
             Arbitraries.longs().between(0, Long.MAX_VALUE),
-            left.list().ofMaxSize(3))
-        .as(Moved::of);
+            left.list().ofMaxSize(3),
+            unicode().optional())
+        .as(
+            (processes, bytes, not, barred) -> {
+              Moved moved = Moved.of(processes, bytes, not);
+              return barred.map(moved::barredCgroup).orElse(moved);
+            });
   }
 
   @Provide

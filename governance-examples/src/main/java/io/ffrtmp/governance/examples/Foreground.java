@@ -9,6 +9,7 @@ import io.ffrtmp.governance.ExitStatus.Exited;
 import io.ffrtmp.governance.ExitStatus.Signalled;
 import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.Moved;
 import io.ffrtmp.governance.StartFailedException;
 import io.ffrtmp.governance.StartFailure;
 import io.ffrtmp.governance.StartFailure.Fault;
@@ -43,6 +44,10 @@ final class Foreground {
 
   /** The shutdown under way has the signal's own status, which a zero does not replace. */
   private static final int LEFT_TO_SHUTDOWN = 0;
+
+  private static final String BARRED =
+      "until then no process can enter %s; of a unit of systemd, ExecReload= and ExecStop= fail,"
+          + " unless it is delegated";
 
   private final PrintWriter err;
   private final Optional<ResultFile> file;
@@ -122,6 +127,11 @@ final class Foreground {
         synchronized (jobs) {
           jobs.add(governor.attach(each));
         }
+        jobs.get(jobs.size() - 1)
+            .receipt()
+            .moved()
+            .flatMap(Moved::barredCgroup)
+            .ifPresent(it -> Ffrtmp.say(err, String.format(BARRED, it)));
       }
       complete = true;
     } finally {

@@ -183,9 +183,10 @@ final class Adopt {
         throw movedAway(pid);
       }
       move.descendants(group.exists() ? tree.get() : Set.of(), tree);
-      Moved moved = move.moved();
+      List<LimitOutcome> limits = limits(asked, group, pid, move);
+      Moved moved = group.barred(move.moved());
       mark = mark.moved(moved);
-      Receipt receipt = Receipt.of(limits(asked, group, pid, move)).moved(moved);
+      Receipt receipt = Receipt.of(limits).moved(moved);
       if (asked.limitsRequired()) {
         requireLimits(pid, receipt);
       }

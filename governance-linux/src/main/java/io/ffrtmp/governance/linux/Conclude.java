@@ -149,7 +149,7 @@ final class Conclude {
   private static Moved and(Moved moved, List<NotMoved> more) {
     List<NotMoved> all = new ArrayList<>(moved.notMoved());
     all.addAll(more);
-    return Moved.of(moved.processes(), moved.chargedElsewhereBytes(), all);
+    return moved.notMoved(all);
   }
 
   /** One that was detached before it ended: it is reaped without a word, its group removed. */

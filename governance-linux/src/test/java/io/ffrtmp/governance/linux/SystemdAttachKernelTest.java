@@ -24,6 +24,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -125,6 +126,7 @@ class SystemdAttachKernelTest {
       jobs.put(unit, job);
       assertThat(job.pid()).isEqualTo(pid);
       assertReceipt(job.receipt(), unit);
+      assertThat(barred(job.receipt())).contains(unit.group().toString());
       assertInForce(unit, pid);
     }
 
@@ -167,6 +169,39 @@ class SystemdAttachKernelTest {
       String told = unit.get("ActiveState", "SubState", "NRestarts", "MainPID", "InvocationID");
       assertThat(told).contains("ActiveState=active");
       return new Found(told, unit.state());
+    }
+  }
+
+  private static Optional<String> barred(Receipt receipt) {
+    return receipt.moved().orElseThrow().barredCgroup();
+  }
+
+  @Test
+  void unit_whoseCommandsAreBarred_isTold_andIsNotWithoutLimitsOrWhereItIsDelegated()
+      throws Exception {
+    Unit plain = systemd.service("plain", LASTS, "ExecReload=/bin/true");
+    Unit delegated = systemd.service("delegated", LASTS, "ExecReload=/bin/true", "Delegate=yes");
+    Systemd.load();
+    Systemd.all("start", List.of(plain, delegated));
+    for (Unit unit : List.of(plain, delegated)) {
+      Attachment attachment = Attachment.of(sleeper(unit)).jobId(unit.name);
+      AttachedJob job = governor.attach(attachment);
+      assertThat(barred(job.receipt())).isEmpty();
+      Systemd.all("reload", List.of(unit));
+      job.release();
+
+      AttachedJob limited = governor.attach(attachment.limits(OURS));
+      assertThat(barred(limited.receipt())).contains(unit.group().toString());
+      if (unit == delegated) { // in .control
+        Systemd.all("reload", List.of(unit));
+      } else {
+        Systemd.fail("systemctl", "reload", unit.name);
+      }
+      assertThat(barred(limited.detach().receipt())).contains(unit.group().toString());
+      AttachedJob recovered = (AttachedJob) governor.recover().jobs().get(0);
+      assertThat(barred(recovered.receipt())).contains(unit.group().toString());
+      recovered.release();
+      Systemd.all("reload", List.of(unit));
     }
   }
 

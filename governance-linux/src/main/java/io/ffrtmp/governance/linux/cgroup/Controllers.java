@@ -72,6 +72,21 @@ final class Controllers {
     return Optional.ofNullable(refusals.get(controller));
   }
 
+  /** The place of the home, if it takes no process now, as it hands controllers down. */
+  Optional<String> barred() {
+    try {
+      String place = levels.isEmpty() ? "" : levels.get(0);
+      boolean open =
+          place.isEmpty()
+              || exempt(place)
+              || files.read(place + "/cgroup.subtree_control").isBlank();
+      return open ? Optional.empty() : Optional.of(place);
+    } catch (ErrnoException e) {
+      LOG.debug("{}: whether it takes processes is not known", this, e);
+      return Optional.empty();
+    }
+  }
+
   /** Undoes what was enabled here on the highest level; the lower ones are gone by then. */
   synchronized void disable() {
     for (String name : NAMES) {

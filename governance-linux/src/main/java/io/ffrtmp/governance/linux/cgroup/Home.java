@@ -2,6 +2,7 @@ package io.ffrtmp.governance.linux.cgroup;
 
 import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Mode;
+import io.ffrtmp.governance.Moved;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import java.util.ArrayList;
@@ -142,6 +143,12 @@ public final class Home {
     } catch (ErrnoException e) {
       LOG.debug("{}: controllers stay", this, e);
     }
+  }
+
+  /** What became of processes, with the place that they came from if it takes none now. */
+  Moved barred(Moved moved) {
+    Optional<String> place = lasting ? Optional.empty() : controllers.barred();
+    return place.map(moved::barredCgroup).orElse(moved);
   }
 
   Controllers controllers() {

@@ -4,6 +4,7 @@ import io.ffrtmp.governance.Evidence.OomCause;
 import io.ffrtmp.governance.Limit;
 import io.ffrtmp.governance.LimitOutcome;
 import io.ffrtmp.governance.Limits;
+import io.ffrtmp.governance.Moved;
 import io.ffrtmp.governance.Moved.NotMoved;
 import io.ffrtmp.governance.Receipt;
 import io.ffrtmp.governance.ResourceUsage;
@@ -257,6 +258,11 @@ public final class JobGroup {
       }
       return ended;
     }
+  }
+
+  /** What became of processes that were moved here, with the cgroup that takes none meanwhile. */
+  public Moved barred(Moved moved) {
+    return exists() ? home.barred(moved) : moved;
   }
 
   /** What a group that can't be removed says: it is a job as long as its leader lives in it. */
