@@ -13,7 +13,6 @@ import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import java.util.ArrayList;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -30,8 +29,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class JobGroup {
   private static final Logger LOG = LoggerFactory.getLogger(JobGroup.class);
-
-  private static final int ROUNDS = 8;
 
   private final CgroupFiles files;
   private final Home home;
@@ -66,7 +63,7 @@ public final class JobGroup {
   }
 
   /** Made when asked for: there may be thousands of jobs, and a path is long. */
-  private List<Group> groups() {
+  List<Group> groups() {
     return homes.stream().map(each -> each.child(id)).toList();
   }
 
@@ -194,70 +191,12 @@ public final class JobGroup {
 
   /**
    * Puts every process back to where it came from, in each hierarchy where it still lives in the
-   * group, in rounds: what was attached is as it was before, and what somebody else has moved since
-   * stays there. The primary comes last, and keeps whom another hierarchy kept: so the job is found
-   * there, also if we die on the way.
+   * group.
    *
    * @return who could not be put back, or is elsewhere now, and why
    */
   public List<NotMoved> release(Mark mark) {
-    if (!exists()) {
-      return List.of();
-    }
-    Map<Integer, NotMoved> notes = new LinkedHashMap<>();
-    List<Group> groups = groups();
-    Set<Integer> left = members(groups);
-    Optional<Integer> leader = mark.leader().filter(ProcessKey::alive).map(ProcessKey::pid);
-    leader.ifPresent(left::add); // in case that the list can't be read
-    for (int round = 1; round <= ROUNDS && !left.isEmpty(); round++) {
-      if (round <= 2) { // where controllers are on, no process can go back (cgroup-v2.rst)
-        home.withdraw(this);
-      }
-      notes.keySet().removeAll(left); // those are tried again
-      Set<Integer> kept = new HashSet<>();
-      for (int i = groups.size() - 1; i >= 0; i--) {
-        for (int pid : members(groups.subList(i, i + 1))) {
-          if (!kept.contains(pid) && !putBack(pid, groups.get(i), mark, notes)) {
-            kept.add(pid);
-          }
-        }
-      }
-      left = members(groups);
-    }
-    leader
-        .filter(this::mayHold)
-        .ifPresent(pid -> notes.putIfAbsent(pid, new NotMoved(pid, "it may still be in " + this)));
-    return List.copyOf(notes.values());
-  }
-
-  private boolean mayHold(int pid) {
-    try {
-      String membership = files.read("/proc/" + pid + "/cgroup");
-      return groups().stream()
-          .anyMatch(each -> each.hierarchy().pathIn(membership).filter(each::contains).isPresent());
-    } catch (ErrnoException e) {
-      return e.errno() != Errno.ESRCH && e.errno() != Errno.ENOENT; // then it has ended
-    }
-  }
-
-  /** False if the process stays in the group; notes what did not go as it should. */
-  private boolean putBack(int pid, Group group, Mark mark, Map<Integer, NotMoved> notes) {
-    Hierarchy hierarchy = group.hierarchy();
-    String place = group.parent().substring(0, group.parent().lastIndexOf('/'));
-    String directory = mark.origin(hierarchy).flatMap(hierarchy::directory).orElse(place);
-    try {
-      new Origin(files, hierarchy, directory)
-          .putBack(pid)
-          .map(other -> "put into " + other + ", as " + directory + " is gone")
-          .ifPresent(why -> notes.put(pid, new NotMoved(pid, why)));
-      return true;
-    } catch (ErrnoException e) {
-      boolean ended = e.errno() == Errno.ESRCH;
-      if (!ended) {
-        notes.put(pid, new NotMoved(pid, e.getMessage()));
-      }
-      return ended;
-    }
+    return exists() ? new Release(files, home, this, mark).all() : List.of();
   }
 
   /** What became of processes that were moved here, with the cgroup that takes none meanwhile. */
@@ -274,6 +213,17 @@ public final class JobGroup {
             .filter(it -> left.contains(it.pid()) || mayHold(it.pid()))
             .isPresent();
     return living ? mark.disowned() : mark.disowned().ended();
+  }
+
+  /** Whether a process lives in the group in any hierarchy, or that can't be told. */
+  boolean mayHold(int pid) {
+    try {
+      String membership = files.read("/proc/" + pid + "/cgroup");
+      return groups().stream()
+          .anyMatch(each -> each.hierarchy().pathIn(membership).filter(each::contains).isPresent());
+    } catch (ErrnoException e) {
+      return e.errno() != Errno.ESRCH && e.errno() != Errno.ENOENT; // then it has ended
+    }
   }
 
   /** Whether the primary group took the process. */
@@ -333,18 +283,10 @@ public final class JobGroup {
    */
   public boolean isOutside(long cgroup) {
     try {
-      return unified() && !isWithin(toString(), cgroup);
+      return unified() && !subtree(groups().get(0)).contains(cgroup);
     } catch (ErrnoException gone) {
       return false;
     }
-  }
-
-  private boolean isWithin(String directory, long cgroup) throws ErrnoException {
-    boolean within = Libc.stat(directory).inode() == cgroup;
-    for (String each : within ? List.<String>of() : files.subdirectories(directory)) {
-      within = within || isWithin(each, cgroup);
-    }
-    return within;
   }
 
   /** A descriptor of the primary directory, for a child to be born in; the caller closes it. */
@@ -381,49 +323,20 @@ public final class JobGroup {
     return List.copyOf(members(groups().stream().limit(1).toList()));
   }
 
-  private Set<Integer> members(List<Group> where) {
+  /** The processes in and beneath these of its directories. */
+  Set<Integer> members(List<Group> where) {
     Set<Integer> found = new LinkedHashSet<>();
-    for (Group group : where) {
-      try {
-        collect(group.directory(), found);
-      } catch (ErrnoException e) {
-        LOG.debug("{}: not all are listed", group, e);
-      }
-    }
-    found.remove(0);
+    where.forEach(each -> found.addAll(subtree(each).members()));
     return found;
   }
 
-  private void collect(String directory, Set<Integer> found) throws ErrnoException {
-    try {
-      String pids = files.read(directory + "/cgroup.procs");
-      pids.lines().forEach(pid -> found.add((int) Counters.number(pid).orElse(0)));
-      for (String each : files.subdirectories(directory)) {
-        collect(each, found);
-      }
-    } catch (ErrnoException e) { // gone; or threaded, when its processes are listed above it
-      if (!List.of(Errno.ENOENT, Errno.ENODEV, Errno.EOPNOTSUPP).contains(e.errno())) {
-        throw e;
-      }
-    }
+  private Subtree subtree(Group group) {
+    return new Subtree(files, group);
   }
 
   /** Whether a process lives in the group or beneath it; true also where that can't be read. */
   public boolean populated() {
-    return groups().stream().anyMatch(each -> populated(each.unified(), each.directory()));
-  }
-
-  private boolean populated(boolean unified, String directory) {
-    Set<Integer> found = new LinkedHashSet<>();
-    try {
-      if (unified) {
-        return !files.read(directory + "/cgroup.events").contains("populated 0");
-      }
-      collect(directory, found);
-      return !found.isEmpty();
-    } catch (ErrnoException e) {
-      return e.errno() != Errno.ENOENT;
-    }
+    return groups().stream().anyMatch(each -> subtree(each).populated());
   }
 
   /** Kills the whole group where the kernel does that at once: v2, from Linux 5.14 on. */
@@ -436,28 +349,12 @@ public final class JobGroup {
     boolean gone = true;
     List<Group> groups = groups();
     for (int i = groups.size() - 1; i >= 0 && gone; i--) {
-      gone = remove(groups.get(i).unified(), groups.get(i).directory());
+      gone = subtree(groups.get(i)).remove();
     }
     if (gone) {
       home.tidy();
     }
     return gone;
-  }
-
-  private boolean remove(boolean unified, String directory) {
-    try {
-      boolean gone = Call.unless(Errno.EBUSY, () -> files.rmdir(directory));
-      if (!gone && !populated(unified, directory)) {
-        for (String each : files.subdirectories(directory)) { // made by the workload
-          remove(unified, each);
-        }
-        gone = Call.unless(Errno.EBUSY, () -> files.rmdir(directory));
-      }
-      return gone;
-    } catch (ErrnoException e) {
-      LOG.debug("{}: not removed", directory, e);
-      return e.errno() == Errno.ENOENT;
-    }
   }
 
   /** {@link Home#discard}: true once it is gone, or somebody else's. */
