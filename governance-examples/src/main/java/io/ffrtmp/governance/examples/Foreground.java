@@ -23,8 +23,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 
 /**
  * One workload, waited for in the foreground. SIGINT, SIGTERM and SIGHUP end the waiting, never the
@@ -36,8 +34,6 @@ import java.util.concurrent.TimeUnit;
  * we started, as under nohup(1), stays ignored; and a signal in the middle of a start waits for it.
  */
 final class Foreground {
-  private static final long SECONDS_TO_TELL = 10;
-
   private static final int NOT_EXECUTABLE = 126;
   private static final int NOT_FOUND = 127;
   private static final int SIGNALLED = 128;
@@ -52,7 +48,6 @@ final class Foreground {
   private final PrintWriter err;
   private final Optional<ResultFile> file;
   private final MetricsOptions metrics;
-  private final CountDownLatch told = new CountDownLatch(1);
 
   Foreground(PrintWriter err, Optional<ResultFile> file, MetricsOptions metrics) {
     this.err = err;
@@ -61,13 +56,19 @@ final class Foreground {
   }
 
   /** Runs the workload; the status to exit with. */
+  @SuppressWarnings("try") // the shutdown waits for it
   int run(Workload workload) throws IOException, InterruptedException {
     if (file.isPresent()) {
       file.get().check();
     }
     // In a delegated unit only ourselves are moved, and only if we are alone there.
     Governor governor = watched(LinuxGovernor.builder().becomeLeaf(true)).open();
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> close(governor), "ffrtmp-detach"));
+    try (Farewell farewell = new Farewell(governor::close)) {
+      return run(governor, workload);
+    }
+  }
+
+  private int run(Governor governor, Workload workload) throws InterruptedException {
     try {
       StartedJob job = governor.start(workload);
       JobResult result = job.await();
@@ -77,12 +78,11 @@ final class Foreground {
       Ffrtmp.say(err, String.valueOf(e.getMessage()));
       tell(e.result());
       return status(e.result());
-    } finally {
-      told.countDown();
     }
   }
 
   /** Attaches to all of them or to none, and waits for their ends; the status to exit with. */
+  @SuppressWarnings("try") // the shutdown waits for it
   int attach(List<Attachment> all, boolean release, boolean propagate)
       throws IOException, InterruptedException {
     if (file.isPresent()) {
@@ -98,10 +98,8 @@ final class Foreground {
             }
             governor.close();
           }
-          close(governor);
         };
-    Runtime.getRuntime().addShutdownHook(new Thread(letGo, "ffrtmp-detach"));
-    try {
+    try (Farewell farewell = new Farewell(letGo)) {
       attach(governor, all, jobs);
       List<JobResult> results = new ArrayList<>();
       for (AttachedJob each : jobs) {
@@ -109,8 +107,6 @@ final class Foreground {
       }
       tell(results);
       return propagate ? firstStatus(results) : 0;
-    } finally {
-      told.countDown();
     }
   }
 
@@ -170,15 +166,6 @@ final class Foreground {
     }
     List<Object> json = results.stream().<Object>map(JobResult::toJson).toList();
     write(json.size() == 1 ? json.get(0) : json);
-  }
-
-  private void close(Governor governor) {
-    governor.close();
-    try {
-      told.await(SECONDS_TO_TELL, TimeUnit.SECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt(); // nobody does; the JVM ends now in any case
-    }
   }
 
   private void tell(JobResult result) {

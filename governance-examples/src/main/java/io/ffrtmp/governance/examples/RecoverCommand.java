@@ -35,11 +35,12 @@ final class RecoverCommand implements Callable<Integer> {
   private boolean watch;
 
   @Override
+  @SuppressWarnings("try") // the shutdown waits for it
   public Integer call() throws InterruptedException {
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
-    try (Governor governor = LinuxGovernor.builder().open()) {
-      Runtime.getRuntime().addShutdownHook(new Thread(governor::close, "ffrtmp-detach"));
+    try (Governor governor = LinuxGovernor.builder().open();
+        Farewell farewell = new Farewell(governor::close)) {
       Recovery recovery = governor.recover();
       out.print(json ? Json.write(toJson(recovery)) + "\n" : text(recovery));
       out.flush();

@@ -165,5 +165,20 @@ class AttachIT {
     Cli.Outcome recovered = Cli.ffrtmp(scratch, "recover");
     assertThat(recovered.out()).contains("goes on  it, process " + process.pid() + ", attach");
     assertThat(Cli.ffrtmp(scratch, "recover", "--json").out()).contains("\"job_id\":\"it\"");
+
+    Path out = scratch.resolve("watch");
+    Process watch =
+        Cli.start(
+            new ProcessBuilder(Cli.LAUNCHER.toString(), "recover", "--watch")
+                .redirectOutput(out.toFile())
+                .redirectError(err.toFile()));
+    for (int i = 0; i < 2000 && !Files.readString(out).contains("goes on  it"); i++) {
+      Thread.sleep(5);
+    }
+    watch.destroy();
+    assertThat(watch.waitFor(30, TimeUnit.SECONDS)).isTrue();
+    assertThat(watch.exitValue()).isEqualTo(143);
+    assertThat(Files.readString(err)).contains("JOB it ", "detached_workload_continues");
+    assertThat(process.isAlive()).isTrue();
   }
 }
