@@ -3,11 +3,11 @@ package io.ffrtmp.governance;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
-import java.util.regex.Pattern;
 
 /** Validation that happens before any side effect. Messages name the value and the remedy. */
 final class Checks {
-  private static final Pattern WORD = Pattern.compile("[A-Za-z0-9._-]{1,128}");
+  private static final String WORD =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
   /** Names that the kernel itself uses in a v1 cgroup directory. */
   private static final Set<String> KERNEL_FILES =
@@ -25,7 +25,7 @@ final class Checks {
   static String jobId(String id) {
     boolean prefixed = id.indexOf('.') >= 0 && KERNEL_PREFIXES.stream().anyMatch(id::startsWith);
     boolean kernels = prefixed || KERNEL_FILES.contains(id);
-    if (!WORD.matcher(id).matches() || id.startsWith(".") || kernels) {
+    if (!isWord(id) || id.startsWith(".") || kernels) {
       throw new IllegalArgumentException(
           "job id '"
               + printable(id)
@@ -36,11 +36,20 @@ final class Checks {
   }
 
   static String intent(String intent) {
-    if (!WORD.matcher(intent).matches()) {
+    if (!isWord(intent)) {
       throw new IllegalArgumentException(
           "intent '" + printable(intent) + "' refused: use 1 to 128 of A-Z a-z 0-9 . _ -");
     }
     return intent;
+  }
+
+  private static boolean isWord(String text) {
+    for (int i = 0; i < text.length(); i++) {
+      if (WORD.indexOf(text.charAt(i)) < 0) {
+        return false;
+      }
+    }
+    return !text.isEmpty() && text.length() <= 128;
   }
 
   /** Text that can be handed to the kernel as UTF-8. */

@@ -54,7 +54,7 @@ public final class Receipt extends Value {
   }
 
   boolean any(Predicate<LimitOutcome.Status> condition) {
-    return limits.stream().anyMatch(each -> condition.test(each.status()));
+    return !limits.isEmpty() && limits.stream().anyMatch(each -> condition.test(each.status()));
   }
 
   @Override

@@ -355,8 +355,8 @@ public final class LinuxGovernor implements Governor {
   }
 
   private static String generatedId() {
-    return "job-"
-        + Long.toUnsignedString(ThreadLocalRandom.current().nextLong(), Character.MAX_RADIX);
+    long number = ThreadLocalRandom.current().nextLong(Long.MAX_VALUE);
+    return "job-" + Long.toString(number, Character.MAX_RADIX);
   }
 
   private static ExecutorService threads(String name, int most, BlockingQueue<Runnable> queue) {

@@ -79,18 +79,25 @@ final class Observer {
   private void died(GovernedJob job) {
     job.died();
     boolean ours = job.claim();
-    if (ours && job.child) {
-      conclude(job, () -> reap(job));
+    if (job.child) {
+      run(job, ours ? conclusion(job, () -> reap(job)) : () -> conclude.endedUnwatched(job));
     } else if (ours) {
       job.pidfd.ifPresent(pidfd -> readStranger(job, pidfd));
-    } else if (job.child) {
-      conclude.endedUnwatched(job);
+    }
+  }
+
+  private void run(GovernedJob job, Runnable end) {
+    if (job.child && job.pidfd.filter(Pidfd::keepsWaiting).isPresent()) {
+      consumers.execute(end); // a tracer is told first, and may take any time
+    } else if (conclude.neverBlocks(job)) {
+      end.run();
+    } else {
+      results.execute(end);
     }
   }
 
   private static ExitStatus reap(GovernedJob job) {
-    Unknown lost = new Unknown(job.pidfd.isEmpty() ? Cause.AUTO_REAPED : Cause.OBSERVATION_BROKE);
-    return job.pidfd.filter(Pidfd::ended).map(ExitReader::reap).orElse(lost);
+    return job.pidfd.map(ExitReader::reap).orElse(new Unknown(Cause.AUTO_REAPED));
   }
 
   /** The kernel tells how a stranger ended once its parent has reaped it: EPOLLHUP. */
@@ -114,6 +121,10 @@ final class Observer {
   }
 
   private void conclude(GovernedJob job, Supplier<ExitStatus> status) {
+    run(job, conclusion(job, status));
+  }
+
+  private Runnable conclusion(GovernedJob job, Supplier<ExitStatus> status) {
     Supplier<ExitStatus> last =
         () -> {
           try {
@@ -122,12 +133,7 @@ final class Observer {
             job.pidfd.ifPresent(Pidfd::close);
           }
         };
-    Runnable conclusion = () -> conclude.ended(job, last);
-    if (conclude.neverBlocks(job)) {
-      conclusion.run();
-    } else {
-      results.execute(conclusion);
-    }
+    return () -> conclude.ended(job, last);
   }
 
   /** Stops watching; our own child is reaped all the same when it ends. */

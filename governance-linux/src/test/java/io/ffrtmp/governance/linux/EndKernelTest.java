@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -74,6 +75,44 @@ class EndKernelTest extends RunContract {
       assertThat(tree.existing(id)).as("the group is gone with the result").isEmpty();
     }
     assertThat(JobTree.children()).isEmpty();
+  }
+
+  /** PTRACE_SEIZE of all the arguments, whose ends it is told then, but never asks for. */
+  private static final String TRACER =
+      "for (@ARGV[1..$#ARGV]) { syscall($ARGV[0], 0x4206, $_ + 0, 0, 0) == 0 or die $! } sleep 600";
+
+  /** A zombie is its tracer's first (ptrace(2)). As many as there are threads that conclude. */
+  @Test
+  void traced_andTheTracerStandsStill_holdsUpNobodyElse() throws Exception {
+    LinuxHost.assumeProgram("perl");
+    List<StartedJob> traced = new ArrayList<>();
+    String ptrace = System.getProperty("os.arch").equals("aarch64") ? "117" : "101";
+    List<String> command = new ArrayList<>(List.of("perl", "-e", TRACER, ptrace));
+    for (int i = 0; i < 5; i++) {
+      StartedJob job = governor.start(sh("exec sleep 600"));
+      traced.add(job);
+      command.add("" + job.pid());
+    }
+    Process tracer = new ProcessBuilder(command).inheritIO().start();
+    try {
+      Optional<String> pid = Optional.of("" + tracer.pid());
+      for (StartedJob each : traced) {
+        soon().until(() -> LinuxHost.field(each.pid(), "TracerPid").equals(pid));
+      }
+      traced.forEach(each -> each.signal(Signal.KILL));
+      for (StartedJob each : traced) {
+        soon().until(() -> JobTree.state(each.pid()).filter(it -> it == 'Z').isPresent());
+      }
+      Optional<JobResult> other = governor.start(sh("exit 3")).await(PATIENCE);
+      assertThat(other.flatMap(JobResult::exitStatus)).contains(new Exited(3));
+      assertThat(traced).allMatch(each -> !each.onExit().isDone());
+    } finally {
+      tracer.destroyForcibly().waitFor();
+    }
+    for (StartedJob each : traced) {
+      assertThat(each.await(PATIENCE).flatMap(JobResult::exitStatus))
+          .contains(new Signalled(Signal.KILL, false));
+    }
   }
 
   @Test

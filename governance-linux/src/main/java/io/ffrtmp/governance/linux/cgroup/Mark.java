@@ -68,6 +68,9 @@ public record Mark(Map<String, String> fields) {
   /** The limits, each in the kernel's form. */
   static List<Asked> asked(Limits limits) {
     List<Asked> all = new ArrayList<>();
+    if (limits.isEmpty()) {
+      return all;
+    }
     limits.cpuMax().ifPresent(max -> all.add(new Asked(Limit.CPU_MAX, max.toString())));
     limits.cpuWeight().ifPresent(weight -> all.add(new Asked(Limit.CPU_WEIGHT, "" + weight)));
     limits.memoryMaxBytes().ifPresent(most -> all.add(new Asked(Limit.MEMORY_MAX, "" + most)));
@@ -230,9 +233,14 @@ public record Mark(Map<String, String> fields) {
    * if that is not enough, limits on devices are left out.
    */
   public byte[] encode() {
+    byte[] whole = encode(fields);
+    return whole.length <= Libc.XATTR_SIZE_MAX ? whole : encodeLess();
+  }
+
+  private byte[] encodeLess() {
     Map<String, String> less = new LinkedHashMap<>(fields);
     List<String> not = fields.keySet().stream().filter(key -> key.startsWith(NOT_MOVED)).toList();
-    if (encode(less).length > Libc.XATTR_SIZE_MAX && not.size() > 1) {
+    if (not.size() > 1) {
       String more = "; and " + (not.size() - 1) + " more, for whom the mark has no room";
       less.keySet().removeAll(not.subList(1, not.size()));
       less.merge(not.get(0), more, String::concat);

@@ -24,7 +24,9 @@ public final class Pidfd implements AutoCloseable {
   private static final short POLLIN = 1;
   private static final int P_PID = 1;
   private static final int P_PIDFD = 3;
+  private static final int WNOHANG = 1;
   private static final int WEXITED = 4;
+  private static final int WNOWAIT = 0x1000000;
   private static final long PIDFD_GET_INFO = 0xC040FF0BL; // linux/pidfd.h, Linux 6.13
   private static final long PIDFD_INFO_EXIT = 8; // Linux 6.15
   private static final long PIDFD_INFO_DEATH = PIDFD_INFO_EXIT | 4; // PIDFD_INFO_CGROUPID
@@ -95,6 +97,16 @@ public final class Pidfd implements AutoCloseable {
   /** Reaps our child of which no pidfd could be had; its number is its own until then. */
   public static Optional<Exit> reap(int pid) throws ErrnoException {
     return reap(P_PID, pid);
+  }
+
+  /**
+   * Whether {@link #reap} would have to wait: our child runs, or it has ended and a tracer of it
+   * has not been told yet (ptrace(2)).
+   */
+  public boolean keepsWaiting() {
+    byte[] siginfo = new byte[128];
+    int result = Raw.waitid(P_PIDFD, fd, siginfo, WEXITED | WNOHANG | WNOWAIT);
+    return result == 0 && Libc.buffer(siginfo).getInt(8) == 0; // si_code
   }
 
   private static Optional<Exit> reap(int idType, int id) throws ErrnoException {

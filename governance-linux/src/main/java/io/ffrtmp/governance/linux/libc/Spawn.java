@@ -5,6 +5,7 @@ import com.sun.jna.Native;
 import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
 import java.nio.ByteBuffer;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -48,7 +49,7 @@ public final class Spawn {
   public static int spawn(
       String path,
       List<byte[]> arguments,
-      List<byte[]> environment,
+      Collection<byte[]> environment,
       Optional<String> directory,
       int[] descriptors,
       OptionalInt cgroup)
@@ -101,7 +102,7 @@ public final class Spawn {
   }
 
   /** A NULL-terminated array of pointers, and behind it the NUL-terminated strings. */
-  private static Pointer strings(List<byte[]> strings) {
+  private static Pointer strings(Collection<byte[]> strings) {
     int size = (strings.size() + 1) * Long.BYTES;
     for (byte[] string : strings) {
       size += string.length + 1;

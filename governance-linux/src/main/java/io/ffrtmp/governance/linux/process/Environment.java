@@ -2,9 +2,8 @@ package io.ffrtmp.governance.linux.process;
 
 import io.ffrtmp.governance.linux.libc.Libc;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -62,8 +61,8 @@ final class Environment {
   }
 
   /** The entries, for a spawn. */
-  List<byte[]> entries() {
-    return new ArrayList<>(entries.values());
+  Collection<byte[]> entries() {
+    return entries.values();
   }
 
   /** The whole entry of a variable, or nothing. */

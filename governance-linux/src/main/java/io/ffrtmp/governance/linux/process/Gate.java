@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -60,7 +61,7 @@ final class Gate implements AutoCloseable {
   }
 
   /** What is really spawned: the path, the arguments and the environment. */
-  record Command(String path, List<byte[]> arguments, List<byte[]> environment) {}
+  record Command(String path, List<byte[]> arguments, Collection<byte[]> environment) {}
 
   /**
    * The command that becomes the program with exactly these arguments and this environment.

@@ -9,6 +9,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /**
  * Finding a program and telling beforehand what execve(2) would say of it, by the same code on
@@ -29,13 +30,15 @@ final class Program {
    * @throws SpawnException ENOENT or EACCES if there is no executable file; {@link #check} tells
    *     whether the kernel knows its format
    */
-  static String find(String command, String directory, String searchPath) throws SpawnException {
+  static String find(String command, String directory, Supplier<String> searched)
+      throws SpawnException {
     if (command.indexOf('/') >= 0) {
       String path = absolute(command, directory);
       checkFile(path, "program " + path);
       return path;
     }
     int errno = Errno.ENOENT;
+    String searchPath = searched.get();
     for (String element : searchPath.split(":", -1)) {
       String candidate = absolute(element.isEmpty() ? command : element + "/" + command, directory);
       int error = Libc.access(candidate, Libc.X_OK);

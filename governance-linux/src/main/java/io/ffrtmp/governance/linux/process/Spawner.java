@@ -95,8 +95,7 @@ public final class Spawner {
           Step.DIRECTORY, errno, "directory " + directory + ": " + Errno.name(errno));
     }
     Environment environment = ours.with(workload.environment());
-    String path = ours.get("PATH").orElse("/usr/local/bin:/bin:/usr/bin");
-    String program = Program.find(workload.command().get(0), directory, path);
+    String program = Program.find(workload.command().get(0), directory, this::searchPath);
     List<byte[]> arguments = new ArrayList<>();
     arguments.add(program.getBytes(StandardCharsets.UTF_8));
     for (String argument : workload.command().subList(1, workload.command().size())) {
@@ -109,6 +108,10 @@ public final class Spawner {
       Program.checkLength(string);
     }
     return new Prepared(workload, directory, program, arguments, environment);
+  }
+
+  private String searchPath() {
+    return ours.get("PATH").orElse("/usr/local/bin:/bin:/usr/bin");
   }
 
   private static String here(String path, String here) {
@@ -264,7 +267,7 @@ public final class Spawner {
     private int[] openStdio(List<Integer> opened) throws SpawnException {
       OptionalInt nothing =
           workload.stdin().isEmpty() || discards(workload.stdout()) || discards(workload.stderr())
-              ? OptionalInt.of(open(NULL, Libc.O_RDWR, opened))
+              ? OptionalInt.of(open(NULL, Libc.O_RDWR, opened)) // also keeps room for the pidfd
               : OptionalInt.empty();
       int in =
           workload.stdin().isEmpty()
