@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -19,8 +20,9 @@ import picocli.CommandLine.Spec;
     description = "Attaches to processes that run, without disturbing them, until they end.",
     footer = {
       "%nExits with 0 when all have ended; 125 if one can't be attached to, and then",
-      "everything is as it was; 2 for wrong usage. SIGINT, SIGTERM and SIGHUP detach:",
-      "the processes go on inside their limits, and the status is 130, 143 or 129."
+      "everything is as it was, or if the status to propagate is not known; 2 for wrong",
+      "usage. SIGINT, SIGTERM and SIGHUP detach, or release: the processes go on inside",
+      "their limits, or as before, and the status is 130, 143 or 129."
     },
     mixinStandardHelpOptions = true,
     sortOptions = false)
@@ -63,6 +65,9 @@ final class AttachCommand implements Callable<Integer> {
   }
 
   private List<Attachment> attachments() {
+    if (Set.copyOf(pids).size() < pids.size()) {
+      throw new IllegalArgumentException("--pid " + pids + " names a process twice");
+    }
     List<Attachment> all = new ArrayList<>();
     for (long pid : pids) {
       Attachment each =

@@ -2,11 +2,14 @@ package io.ffrtmp.governance.examples;
 
 import io.ffrtmp.governance.Capability;
 import io.ffrtmp.governance.HostReport;
+import io.ffrtmp.governance.Limit;
 import io.ffrtmp.governance.linux.LinuxGovernor;
-import java.io.PrintWriter;
+import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -25,11 +28,10 @@ final class DoctorCommand implements Callable<Integer> {
   private boolean json;
 
   @Override
-  public Integer call() {
+  public Integer call() throws IOException {
     HostReport report = LinuxGovernor.probe();
-    PrintWriter out = spec.commandLine().getOut();
-    out.print(json ? Json.write(report.toJson()) + "\n" : text(report));
-    out.flush();
+    String text = json ? Json.write(report.toJson()) + "\n" : text(report);
+    Ffrtmp.print(spec.commandLine().getOut(), text);
     return report.supported() ? 0 : 1;
   }
 
@@ -38,10 +40,21 @@ final class DoctorCommand implements Callable<Integer> {
     String survival = word(report.survival());
     String sum =
         ("workloads can be governed here: " + (report.supported() ? "yes" : "no") + "\n")
+            + ("limits that can be put in force here: " + limits(report) + "\n")
             + ("workloads survive us here: " + survival + "\n");
     return sum
         + (report.risks().isEmpty() ? "" : "\nrisks\n" + table(report.risks()))
         + ("\nfindings\n" + table(report.capabilities()));
+  }
+
+  private static String limits(HostReport report) {
+    List<String> names = Stream.of(Limit.values()).map(Limit::wireName).toList();
+    String enforced =
+        report.capabilities().stream()
+            .filter(each -> names.contains(each.name()) && each.state() != Capability.State.NO)
+            .map(Capability::name)
+            .collect(Collectors.joining(", "));
+    return enforced.isEmpty() ? "none" : enforced;
   }
 
   private static String table(List<Capability> rows) {

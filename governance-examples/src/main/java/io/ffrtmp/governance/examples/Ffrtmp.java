@@ -2,6 +2,7 @@ package io.ffrtmp.governance.examples;
 
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -47,7 +48,12 @@ public final class Ffrtmp {
       System.exit(USAGE);
       return;
     }
-    System.exit(commandLine(err).execute(arguments.toArray(String[]::new)));
+    try {
+      System.exit(commandLine(err).execute(arguments.toArray(String[]::new)));
+    } catch (OutOfMemoryError e) { // no thread can be had, or no memory
+      say(err, String.valueOf(e.getMessage()));
+      System.exit(NOT_GOVERNED);
+    }
   }
 
   private static CommandLine commandLine(PrintWriter err) {
@@ -74,6 +80,14 @@ public final class Ffrtmp {
   /** Tells the user something. */
   static void say(PrintWriter err, String message) {
     err.println("ffrtmp: " + message);
+  }
+
+  /** Prints what was asked for, all of it. */
+  static void print(PrintWriter out, String text) throws IOException {
+    out.print(text);
+    if (out.checkError()) {
+      throw new IOException("standard output can't be written to");
+    }
   }
 
   private static PrintWriter utf8(FileDescriptor descriptor) {

@@ -46,6 +46,7 @@ final class Foreground {
           + " unless it is delegated";
 
   private final PrintWriter err;
+  private boolean ending;
   private final Optional<ResultFile> file;
   private final MetricsOptions metrics;
 
@@ -92,7 +93,8 @@ final class Foreground {
     List<AttachedJob> jobs = new CopyOnWriteArrayList<>();
     Runnable letGo =
         () -> {
-          synchronized (jobs) { // nobody is attached to any more once this is held
+          synchronized (jobs) {
+            ending = true;
             if (release) {
               releaseAll(jobs);
             }
@@ -105,7 +107,7 @@ final class Foreground {
       for (AttachedJob each : jobs) {
         results.add(each.await());
       }
-      tell(results);
+      tell(results, release);
       return propagate ? firstStatus(results) : 0;
     }
   }
@@ -120,20 +122,28 @@ final class Foreground {
     boolean complete = false;
     try {
       for (Attachment each : all) {
-        synchronized (jobs) {
-          jobs.add(governor.attach(each));
-        }
-        jobs.get(jobs.size() - 1)
-            .receipt()
-            .moved()
-            .flatMap(Moved::barredCgroup)
-            .ifPresent(it -> Ffrtmp.say(err, String.format(BARRED, it)));
+        attach(governor, each, jobs);
       }
       complete = true;
     } finally {
       if (!complete) {
         releaseAll(jobs);
       }
+    }
+  }
+
+  private void attach(Governor governor, Attachment each, List<AttachedJob> jobs) {
+    synchronized (jobs) {
+      if (ending) {
+        Ffrtmp.say(err, "told to end before process " + each.pid() + " was attached to");
+        return;
+      }
+      AttachedJob job = governor.attach(each);
+      jobs.add(job);
+      job.receipt()
+          .moved()
+          .flatMap(Moved::barredCgroup)
+          .ifPresent(it -> Ffrtmp.say(err, String.format(BARRED, it)));
     }
   }
 
@@ -156,12 +166,13 @@ final class Foreground {
         .orElse(0);
   }
 
-  private void tell(List<JobResult> results) {
+  private void tell(List<JobResult> results, boolean released) {
+    String what = released ? "released" : "let go";
     results.forEach(err::println);
     for (JobResult each : results) {
       if (!each.workloadEnded()) {
         String pid = Long.toString(each.pid().orElseThrow());
-        Ffrtmp.say(err, "let go: job " + each.jobId() + " goes on as process " + pid);
+        Ffrtmp.say(err, what + ": job " + each.jobId() + " goes on as process " + pid);
       }
     }
     List<Object> json = results.stream().<Object>map(JobResult::toJson).toList();

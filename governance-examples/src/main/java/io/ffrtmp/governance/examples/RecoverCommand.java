@@ -1,11 +1,17 @@
 package io.ffrtmp.governance.examples;
 
+import io.ffrtmp.governance.AttachedJob;
 import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.Job;
 import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.LimitOutcome;
+import io.ffrtmp.governance.Moved;
+import io.ffrtmp.governance.Moved.NotMoved;
 import io.ffrtmp.governance.Recovery;
 import io.ffrtmp.governance.linux.LinuxGovernor;
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,7 +27,8 @@ import picocli.CommandLine.Spec;
     description = "Tells what governors left that are gone: jobs that go on, and those that ended.",
     footer = {
       "%nJobs are let go of again at once, inside their limits; with --watch they are",
-      "watched until all have ended. Empty groups are removed. Exits with 0."
+      "watched until all have ended. Empty groups are removed. Exits with 0; with 125",
+      "if there is no job to be released, or not all of it went back."
     },
     mixinStandardHelpOptions = true,
     sortOptions = false)
@@ -34,21 +41,44 @@ final class RecoverCommand implements Callable<Integer> {
   @Option(names = "--watch", description = "Watch the jobs until they have ended.")
   private boolean watch;
 
+  @Option(
+      names = "--release",
+      paramLabel = "ID",
+      description = "Put what was attached to as this job back as it was before.")
+  private List<String> released = List.of();
+
   @Override
   @SuppressWarnings("try") // the shutdown waits for it
-  public Integer call() throws InterruptedException {
-    PrintWriter out = spec.commandLine().getOut();
+  public Integer call() throws IOException, InterruptedException {
     PrintWriter err = spec.commandLine().getErr();
     try (Governor governor = LinuxGovernor.builder().open();
         Farewell farewell = new Farewell(governor::close)) {
       Recovery recovery = governor.recover();
-      out.print(json ? Json.write(toJson(recovery)) + "\n" : text(recovery));
-      out.flush();
+      String text = json ? Json.write(toJson(recovery)) + "\n" : text(recovery);
+      Ffrtmp.print(spec.commandLine().getOut(), text);
+      boolean all = true;
+      for (String each : released) {
+        all &= release(each, recovery, err);
+      }
       for (Job each : watch ? recovery.jobs() : List.<Job>of()) {
         err.println(each.await());
       }
-      return 0;
+      return all ? 0 : Ffrtmp.NOT_GOVERNED;
     }
+  }
+
+  private static boolean release(String id, Recovery recovery, PrintWriter err) {
+    for (Job each : recovery.jobs()) {
+      if (each.id().equals(id) && each instanceof AttachedJob job) {
+        JobResult result = job.release();
+        List<NotMoved> left = result.receipt().moved().map(Moved::notMoved).orElse(List.of());
+        Ffrtmp.say(err, "released: job " + id + " goes on as process " + job.pid());
+        left.forEach(it -> Ffrtmp.say(err, "process " + it.pid() + ": " + it.reason()));
+        return left.isEmpty();
+      }
+    }
+    Ffrtmp.say(err, "no job '" + id + "' was recovered that could be released");
+    return false;
   }
 
   static Map<String, Object> toJson(Recovery recovery) {
@@ -58,25 +88,41 @@ final class RecoverCommand implements Callable<Integer> {
     json.put(
         "leftovers",
         recovery.leftovers().stream()
-            .map(each -> Map.of("group", each.group(), "reason", each.reason()))
+            .map(each -> ordered("group", each.group(), "reason", each.reason()))
             .toList());
     json.put("gaps", recovery.gaps().stream().map(Object::toString).toList());
     return json;
   }
 
   private static Map<String, Object> toJson(Job job) {
+    List<Map<String, Object>> limits = new ArrayList<>();
+    for (LimitOutcome each : job.receipt().limits()) {
+      String limit = each.limit().wireName();
+      limits.add(
+          ordered("limit", limit, "status", each.status().wireName(), "asked", each.asked()));
+    }
+    String mode = job.mode().wireName();
+    return ordered("job_id", job.id(), "pid", job.pid(), "mode", mode, "limits", limits);
+  }
+
+  /** Keys and values by turns, in this order. */
+  private static Map<String, Object> ordered(Object... pairs) {
     Map<String, Object> json = new LinkedHashMap<>();
-    json.put("job_id", job.id());
-    json.put("pid", job.pid());
-    json.put("mode", job.mode().wireName());
+    for (int i = 0; i < pairs.length; i += 2) {
+      json.put(pairs[i].toString(), pairs[i + 1]);
+    }
     return json;
   }
 
   static String text(Recovery recovery) {
     StringBuilder text = new StringBuilder();
     for (Job each : recovery.jobs()) {
-      String line = "goes on  %s, process %d, %s%n";
+      String line = "goes on  %s, process %d, %s";
       text.append(String.format(line, each.id(), each.pid(), each.mode().wireName()));
+      for (LimitOutcome limit : each.receipt().limits()) {
+        text.append(", " + limit.limit().wireName() + " " + limit.status().wireName());
+      }
+      text.append('\n');
     }
     recovery.ended().forEach(each -> text.append("ended    ").append(each).append('\n'));
     recovery

@@ -46,8 +46,8 @@ final class ResultFile {
     }
     Path where = replaces() ? directory(target()) : Path.of(name);
     if (standard().isEmpty() && !Files.isWritable(where)) {
-      throw new IOException(
-          "the result can't be written to " + name + ": " + where + " is not writable");
+      String why = Files.exists(where) ? " is not writable" : " does not exist";
+      throw new IOException("the result can't be written to " + name + ": " + where + why);
     }
   }
 
@@ -116,6 +116,9 @@ final class ResultFile {
     try {
       try (FileChannel channel =
           FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+        if (Files.exists(target)) { // who could not read it before can't now
+          Files.setPosixFilePermissions(file, Files.getPosixFilePermissions(target));
+        }
         ByteBuffer buffer = ByteBuffer.wrap(line);
         while (buffer.hasRemaining()) {
           channel.write(buffer);

@@ -79,7 +79,7 @@ final class RunCommand implements Callable<Integer> {
     workload = ask.jobId().map(workload::jobId).orElse(workload);
     workload = ask.intent().map(workload::intent).orElse(workload);
     workload = workdir == null ? workload : workload.directory(Path.of(workdir));
-    workload = stdin == null ? workload : workload.stdin(Path.of(stdin));
+    workload = stdin == null ? workload : workload.stdin(Path.of(named(stdin)));
     for (String pair : environment) {
       int equals = pair.indexOf('=');
       if (equals < 1) {
@@ -106,6 +106,13 @@ final class RunCommand implements Callable<Integer> {
 
   /** Appending, because what a file held can't be brought back. */
   private static Stdio output(@Nullable String file) {
-    return file == null ? Stdio.inherit() : Stdio.append(Path.of(file));
+    return file == null ? Stdio.inherit() : Stdio.append(Path.of(named(file)));
+  }
+
+  private static String named(String file) {
+    if (file.equals("-")) {
+      throw new IllegalArgumentException("- is no file: ./- is one, and /dev/stdin is our input");
+    }
+    return file;
   }
 }

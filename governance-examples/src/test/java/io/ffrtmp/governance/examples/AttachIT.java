@@ -124,6 +124,8 @@ class AttachIT {
     assertThat(outcome.err()).contains("there is no process 4194304");
     assertThat(Cli.ffrtmp(scratch, "attach", "--pid", "0").status()).isEqualTo(Ffrtmp.USAGE);
     assertThat(Cli.ffrtmp(scratch, "attach").status()).isEqualTo(Ffrtmp.USAGE);
+    Cli.Outcome twice = Cli.ffrtmp(scratch, "attach", "--pid", "7", "--pid", "7");
+    assertThat(twice.status()).isEqualTo(Ffrtmp.USAGE);
   }
 
   @Test
@@ -180,5 +182,48 @@ class AttachIT {
     assertThat(watch.exitValue()).isEqualTo(143);
     assertThat(Files.readString(err)).contains("JOB it ", "detached_workload_continues");
     assertThat(process.isAlive()).isTrue();
+
+    Cli.Outcome released = Cli.ffrtmp(scratch, "recover", "--release", "it");
+    assertThat(released.status()).as(released.err()).isZero();
+    assertThat(released.out()).contains("memory.max applied");
+    assertThat(released.err()).contains("released: job it goes on as process " + process.pid());
+    assertThat(home).doesNotExist();
+    assertThat(process.isAlive()).isTrue();
+    assertThat(Cli.ffrtmp(scratch, "recover", "--release", "it").status()).isEqualTo(125);
+  }
+
+  @Test
+  void signal_whileSeveralAreAttachedTo_tellsOfEach() throws Exception {
+    assumeTrue(Cli.ROOT, "needs root to make a cgroup");
+    List<Process> targets = new ArrayList<>();
+    List<String> command = new ArrayList<>(List.of(Cli.LAUNCHER.toString(), "attach"));
+    for (int i = 0; i < 20; i++) {
+      Process target = target("exec sleep 600");
+      targets.add(target);
+      command.addAll(List.of("--pid", "" + target.pid()));
+    }
+    Path err = scratch.resolve("err");
+    Path file = scratch.resolve("result.json");
+    command.addAll(List.of("--job-id", "it", "--result", file.toString()));
+    Process cli = Cli.start(new ProcessBuilder(command).redirectError(err.toFile()));
+    for (int i = 0; i < 2000 && !membership(targets.get(0)).contains("/ffrtmp/it-"); i++) {
+      Thread.sleep(5);
+    }
+    cli.destroy();
+    assertThat(cli.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(cli.exitValue()).isEqualTo(143);
+    String said = Files.readString(err);
+    for (Process each : targets) {
+      boolean attached = membership(each).contains("/ffrtmp/it-" + each.pid());
+      assertThat(said.contains("JOB it-" + each.pid() + " |")).isEqualTo(attached);
+      assertThat(said.contains("it-" + each.pid() + " goes on as process")).isEqualTo(attached);
+      assertThat(said.contains("told to end before process " + each.pid() + " "))
+          .isEqualTo(!attached);
+    }
+    assertThat(file).exists();
+  }
+
+  private static String membership(Process process) throws IOException {
+    return Files.readString(Path.of("/proc/" + process.pid() + "/cgroup"));
   }
 }

@@ -26,6 +26,7 @@ class DoctorIT {
         assertThat(text.out()).contains("cure: " + finding.get("cure").asText());
       }
     }
+    assertThat(text.out()).containsPattern("limits that can be put in force here: (none|cpu.max)");
     assertThat(text.status()).isZero();
     assertThat(json.status()).isZero();
     assertThat(text.err() + json.err()).as("no warning").isEmpty();

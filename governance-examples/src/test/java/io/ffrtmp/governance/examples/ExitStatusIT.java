@@ -82,6 +82,50 @@ class ExitStatusIT {
     assertThat(run("--stdin", missing, "true").status()).isEqualTo(125);
   }
 
+  private Outcome shell(String script) throws Exception {
+    return Cli.await(scratch, new ProcessBuilder("sh", "-c", script, Cli.LAUNCHER.toString()));
+  }
+
+  @Test
+  void descriptors_closed_areNoFilesOfTheJvm() throws Exception {
+    Path trace = scratch.resolve("trace");
+    String list = " run -- sh -c 'ls -l /proc/$$/fd >" + trace + "'";
+    for (String closed : List.of("2>&-", "<&- >&- 2>&-")) {
+      assertThat(shell("\"$0\"" + list + " " + closed).status()).isZero();
+      assertThat(Files.readString(trace)).doesNotContain("/lib", ".jar").contains("2 -> /dev/null");
+      assertThat(shell("\"$0\" run -- sh -c 'echo lost >&2' " + closed).status()).isPositive();
+    }
+    Outcome outcome = shell("\"$0\" run --result - -- true >&-");
+    assertThat(outcome.err()).contains("the result was not written");
+  }
+
+  @Test
+  void workingDirectory_gone_is125() throws Exception {
+    Path gone = Files.createDirectory(scratch.resolve("gone"));
+    Outcome outcome = shell("cd " + gone + "; rmdir " + gone + "; \"$0\" run true");
+    assertThat(outcome.status()).isEqualTo(125);
+    assertThat(outcome.err()).contains("ffrtmp: the working directory is gone");
+  }
+
+  @Test
+  void report_thatNobodyGot_is125() throws Exception {
+    for (String command : List.of("doctor", "doctor --json", "recover")) {
+      Outcome outcome = shell("\"$0\" " + command + " >/dev/full");
+      assertThat(outcome.status()).as(command).isEqualTo(125);
+      assertThat(outcome.err()).contains("standard output can't be written to");
+    }
+  }
+
+  @Test
+  void result_ofAPrivateFile_staysPrivate() throws Exception {
+    Path file = Files.writeString(scratch.resolve("private"), "old");
+    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
+    run("--result", file.toString(), "true");
+    assertThat(Cli.result(file).verdict()).isEqualTo(Verdict.SUCCESS);
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
+        .isEqualTo("rw-------");
+  }
+
   @Test
   void result_withNowhereToGo_startsNothing() throws Exception {
     Path trace = scratch.resolve("trace");
@@ -118,6 +162,8 @@ class ExitStatusIT {
       {"--env", "=x", "true"},
       {"--job-id", "a/b", "true"},
       {"--job-id", "a", "--job-id", "b", "true"},
+      {"--stdin", "-", "true"},
+      {"--stdout", "-", "true"},
     };
     for (String[] arguments : wrong) {
       Outcome outcome = run(arguments);
