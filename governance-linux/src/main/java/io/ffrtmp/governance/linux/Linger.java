@@ -28,24 +28,40 @@ final class Linger {
   private final Watcher watcher;
   private final Queue<JobGroup> leftovers = new ConcurrentLinkedQueue<>();
 
-  Linger(Watcher watcher) {
+  private final Runnable removed;
+
+  /**
+   * Lets groups linger.
+   *
+   * @param removed told after each that is gone
+   */
+  Linger(Watcher watcher, Runnable removed) {
     this.watcher = watcher;
+    this.removed = removed;
   }
 
   /** Tries once more what was empty and could not be removed: v1 lags behind the last exit. */
   void sweep() {
-    leftovers.removeIf(JobGroup::discard);
+    leftovers.removeIf(this::discard);
   }
 
   /** Removes a group that nobody owns any more, now or once it is empty. */
   void removeWhenEmpty(JobGroup group) {
     boolean cared = false;
     for (int i = 0; i < ATTEMPTS && !cared; i++) {
-      cared = group.discard() || watch(group);
+      cared = discard(group) || watch(group);
     }
     if (!cared) {
       leftovers.add(group);
     }
+  }
+
+  private boolean discard(JobGroup group) {
+    boolean gone = group.discard();
+    if (gone) {
+      removed.run();
+    }
+    return gone;
   }
 
   /** False also if it emptied since it was found populated. */

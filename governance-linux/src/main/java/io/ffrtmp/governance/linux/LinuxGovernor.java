@@ -91,7 +91,7 @@ public final class LinuxGovernor implements Governor {
   private final Set<String> ids = ConcurrentHashMap.newKeySet();
   private final Map<String, GovernedJob> jobs = new ConcurrentHashMap<>();
   private final ReadWriteLock opened = new ReentrantReadWriteLock();
-  private boolean closed;
+  private volatile boolean closed;
   private volatile Optional<HostReport> host = Optional.empty();
 
   private LinuxGovernor(Builder builder) throws ErrnoException {
@@ -104,7 +104,7 @@ public final class LinuxGovernor implements Governor {
       LOG.warn("base {} is a cgroup in no hierarchy here: jobs get no groups", builder.base);
     }
     watcher = new Watcher("governance-watcher");
-    linger = new Linger(watcher);
+    linger = new Linger(watcher, this::tidy);
     conclude = new Conclude(List.copyOf(builder.listeners), this::unregister, linger);
     observer = new Observer(watcher, results, conclude, consumers);
     adopt = new Adopt(files, hierarchies, base, linger);
@@ -352,6 +352,13 @@ public final class LinuxGovernor implements Governor {
     linger.sweep();
     watcher.close();
     base.close();
+  }
+
+  /** The last group may outlive us. */
+  private void tidy() {
+    if (closed) {
+      base.close();
+    }
   }
 
   private static String generatedId() {

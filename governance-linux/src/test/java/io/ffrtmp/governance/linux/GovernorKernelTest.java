@@ -68,6 +68,23 @@ class GovernorKernelTest extends RunContract {
     }
   }
 
+  /** Of one that was detached, and of one whose child outlived it. */
+  @Test
+  void home_ofAClosedGovernor_goesWithTheLastGroup() throws Exception {
+    assumeFalse(tree.mounts().isEmpty(), "no cgroups here");
+    String name = "ffrtmp-closed-" + ProcessHandle.current().pid();
+    Governor other = LinuxGovernor.builder().directoryName(name).open();
+    StartedJob detached = other.start(sh("exec sleep 600"));
+    JobResult ended = other.run(sh("sleep 600 & echo $! >child"));
+    assertThat(ended.evidence().survivors()).hasValue(1);
+    other.close();
+    assertThat(LinuxHost.cgroupsNamed(name)).isNotEmpty();
+    ProcessHandle.of(detached.pid()).orElseThrow().destroyForcibly();
+    long child = Long.parseLong(Files.readString(dir.resolve("child")).strip());
+    ProcessHandle.of(child).orElseThrow().destroyForcibly();
+    soon().until(() -> LinuxHost.cgroupsNamed(name).isEmpty());
+  }
+
   @Test
   void base_thatIsNoCgroup_isToldByHostAndCostsTheLimits() throws Exception {
     assumeFalse(tree.mounts().isEmpty(), "no cgroups here");

@@ -123,7 +123,7 @@ public final class Base implements AutoCloseable {
    * Takes back what we made, switched on and moved, unless a job's group is left: it needs that.
    */
   @Override
-  public void close() {
+  public synchronized void close() {
     try {
       home.remove();
       if (leaf.isPresent() || sites.stream().anyMatch(Site::ours)) {
