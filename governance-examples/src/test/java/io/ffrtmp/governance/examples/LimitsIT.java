@@ -67,6 +67,32 @@ class LimitsIT {
     return Path.of("/sys/fs/cgroup" + groups.get(0).split(":", 3)[2], "memory.max");
   }
 
+  /** Three levels: each inside the one that started it, and all inside the first one's limits. */
+  @Test
+  void jobs_startedByJobs_areInsideThem() throws Exception {
+    assumeTrue(Cli.ROOT, "needs root to make a cgroup");
+    Path groups = scratch.resolve("groups");
+    Path innermost = scratch.resolve("innermost.json");
+    String[] ids = {"it-one", "it-two", "it-three"};
+    List<String> command =
+        new ArrayList<>(List.of("--job-id", ids[0], "--memory-max", "512M", "--"));
+    command.addAll(List.of(Cli.LAUNCHER.toString(), "run", "--job-id", ids[1], "--"));
+    command.addAll(List.of(Cli.LAUNCHER.toString(), "run", "--job-id", ids[2]));
+    command.addAll(List.of("--memory-max", "1G", "--result", innermost.toString(), "--"));
+    command.addAll(List.of("cp", "/proc/self/cgroup", groups.toString()));
+    JobResult outermost = run(0, command.toArray(String[]::new));
+    assertThat(outermost.evidence().survivors()).hasValue(0);
+    String path = ".*/ffrtmp/it-one/(.*/)?ffrtmp/it-two/(.*/)?ffrtmp/it-three";
+    assertThat(Files.readAllLines(groups)).anyMatch(line -> line.matches(path));
+    assertThat(Cli.result(innermost).receipt().limits())
+        .singleElement()
+        .satisfies(
+            it -> {
+              assertThat(it.status()).as("%s", it).isEqualTo(LimitOutcome.Status.ADJUSTED);
+              assertThat(it.effective()).hasValue("" + (512 << 20));
+            });
+  }
+
   @Test
   void ffmpeg_underCpuAndMemoryLimits_makesAValidFile() throws Exception {
     assumeTrue(Cli.has("ffmpeg") && Cli.has("ffprobe"), "needs ffmpeg and ffprobe");

@@ -2,6 +2,7 @@ package io.ffrtmp.governance.linux.cgroup;
 
 import io.ffrtmp.governance.Capability;
 import io.ffrtmp.governance.Capability.State;
+import io.ffrtmp.governance.Mode;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
@@ -51,10 +52,28 @@ public final class Base implements AutoCloseable {
   public static Base find(
       CgroupFiles files, Hierarchies hierarchies, Optional<String> configured, String name) {
     List<Site> sites = new ArrayList<>();
+    boolean nested = hierarchies.job().stream().anyMatch(each -> inStartedJob(files, each));
     for (Hierarchy each : hierarchies.job()) {
-      Site.find(hierarchies, each, configured).ifPresent(sites::add);
+      Site.find(hierarchies, each, configured, nested).ifPresent(sites::add);
     }
     return new Base(files, hierarchies, configured, sites, name);
+  }
+
+  /** Whether some governor started us, or who started us, as a job: its limits are ours too. */
+  private static boolean inStartedJob(CgroupFiles files, Hierarchy hierarchy) {
+    String top = hierarchy.mountPoint();
+    for (String each = hierarchy.directory(hierarchy.own()).orElse(top);
+        each.length() > top.length();
+        each = each.substring(0, each.lastIndexOf('/'))) {
+      try {
+        if (files.mark(each).flatMap(Mark::parse).filter(it -> it.mode() == Mode.RUN).isPresent()) {
+          return true;
+        }
+      } catch (ErrnoException e) {
+        LOG.debug("{}: whose it is, is not known", each, e);
+      }
+    }
+    return false;
   }
 
   /** Whether a child can be born inside a job's group: it is one directory, of v2. */

@@ -13,9 +13,15 @@ import java.util.stream.Stream;
  */
 record Site(Group group, String why, boolean ours) {
   private static final byte[] YES = {'1'};
+  private static final String TOP = "the top, by privilege";
+  private static final String NESTED = "inside the job that we belong to";
 
-  /** What was configured; else what is delegated to us; else, with privilege, the top. */
-  static Optional<Site> find(Hierarchies all, Hierarchy hierarchy, Optional<String> configured) {
+  /**
+   * What was configured; else what is delegated to us; else, with privilege, the top, or our own
+   * cgroup where we are part of a job, whose limits and whose kill() reach what we start.
+   */
+  static Optional<Site> find(
+      Hierarchies all, Hierarchy hierarchy, Optional<String> configured, boolean nested) {
     boolean root = Libc.geteuid() == 0;
     String top = hierarchy.mountPoint();
     String own = hierarchy.directory(hierarchy.own()).orElse(top);
@@ -27,9 +33,9 @@ record Site(Group group, String why, boolean ours) {
             .or(() -> Optional.of(own).filter(each -> !root && handed(hierarchy, each)))
             .map(each -> new Site(new Group(hierarchy, each), "delegated to us", true));
     Optional<Site> privileged =
-        Optional.of(top)
+        Optional.of(nested ? own : top)
             .filter(each -> root && Libc.access(each, Libc.W_OK) == 0)
-            .map(each -> new Site(new Group(hierarchy, each), "the top, by privilege", false));
+            .map(each -> new Site(new Group(hierarchy, each), nested ? NESTED : TOP, nested));
     return configured.isPresent()
         ? configured(all, hierarchy, configured.get())
             .filter(each -> Hierarchies.isCgroup(each, hierarchy.unified()))

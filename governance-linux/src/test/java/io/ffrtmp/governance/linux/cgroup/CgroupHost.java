@@ -68,7 +68,7 @@ final class CgroupHost {
   /** The directories where the jobs live, the primary first. */
   List<Path> homes() {
     return hierarchies.job().stream()
-        .map(each -> Site.find(hierarchies, each, Optional.empty()).orElseThrow())
+        .map(each -> Site.find(hierarchies, each, Optional.empty(), false).orElseThrow())
         .map(site -> Path.of(site.group().file(name)))
         .toList();
   }

@@ -141,7 +141,7 @@ class UnifiedKernelTest {
     Hierarchy tree = host.hierarchies.job().get(0);
     String own = tree.directory(tree.own()).orElse("");
     Optional<Base> ours =
-        Site.find(host.hierarchies, tree, Optional.of(own))
+        Site.find(host.hierarchies, tree, Optional.of(own), false)
             .filter(Site::isOurOwn)
             .map(site -> Base.find(files, host.hierarchies, Optional.of(own), host.name));
     assumeTrue(ours.isPresent(), "we live in the root cgroup");
