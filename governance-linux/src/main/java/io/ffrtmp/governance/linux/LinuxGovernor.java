@@ -449,18 +449,22 @@ public final class LinuxGovernor implements Governor {
     public Governor open() {
       Optional<Capability> blocking = HostProbe.blocking();
       if (blocking.isPresent()) {
-        HostReport report = HostProbe.report(Optional.ofNullable(base), directoryName);
-        throw new HostUnsupportedException(blocking.get().toString(), report);
+        throw unsupported(blocking.get());
       }
       try {
         return new LinuxGovernor(this);
       } catch (ErrnoException e) {
         String cure = "raise the limit of descriptors or free memory, and open again";
-        Capability failed =
-            Capability.of("governor", Capability.State.BLOCKING, e.getMessage()).cure(cure);
-        HostReport report = HostReport.of(List.of(failed), List.of());
-        throw new HostUnsupportedException(failed.toString(), report);
+        throw unsupported(
+            Capability.of("governor", Capability.State.BLOCKING, e.getMessage()).cure(cure));
       }
+    }
+
+    private static HostUnsupportedException unsupported(Capability blocking) {
+      String cure = blocking.cure().map(each -> "; cure: " + each).orElse("");
+      return new HostUnsupportedException(
+          blocking.name() + ": " + blocking.detail() + cure,
+          HostReport.of(List.of(blocking), List.of()));
     }
   }
 }

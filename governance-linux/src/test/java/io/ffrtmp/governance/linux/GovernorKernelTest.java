@@ -3,10 +3,12 @@ package io.ffrtmp.governance.linux;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.ffrtmp.governance.Capability;
 import io.ffrtmp.governance.ExitStatus.Exited;
 import io.ffrtmp.governance.Governor;
+import io.ffrtmp.governance.HostUnsupportedException;
 import io.ffrtmp.governance.JobIdInUseException;
 import io.ffrtmp.governance.JobListener;
 import io.ffrtmp.governance.JobResult;
@@ -79,6 +81,31 @@ class GovernorKernelTest extends RunContract {
 
       JobResult result = bare.run(sh(":").limits(Limits.NONE.memoryMaxBytes(1L << 30)));
       assertThat(result.verdict()).isEqualTo(Verdict.LIMITS_NOT_ENFORCED);
+    }
+  }
+
+  /** Tells the blocking capability and the message. */
+  static final class Opening {
+    public static void main(String[] args) {
+      try (Governor governor = LinuxGovernor.builder().open()) {
+        SecondJvm.tell("refused not at all: " + governor.host());
+      } catch (HostUnsupportedException e) {
+        SecondJvm.tell("refused " + e.getMessage());
+        assertThat(LinuxGovernor.probe().capabilities()).isEqualTo(e.report().capabilities());
+      }
+    }
+  }
+
+  @Test
+  void open_inAPidNamespaceThatShowsTheProcOfAnother_isRefusedWithTheCure() throws Exception {
+    assumeTrue(LinuxHost.root(), "needs root to make a pid namespace");
+    LinuxHost.assumeProgram("unshare");
+    String[] apart = {"unshare", "--pid", "--fork", "--kill-child"};
+    try (SecondJvm jvm = SecondJvm.of(Opening.class).by(apart).start()) {
+      assertThat(jvm.hear("refused"))
+          .startsWith("proc: process 1 is ")
+          .endsWith("; cure: mount -t proc proc /proc, in this pid namespace");
+      assertThat(jvm.awaitEnd()).as("exit of %s", jvm).isZero();
     }
   }
 
