@@ -169,7 +169,9 @@ public final class Spawner {
                 program, arguments, environment.entries(), chdir(), stdio, admission.birthplace());
       } catch (ErrnoException e) {
         Program.check(program, directory); // names the cause better, if it can
-        throw SpawnException.of(Step.SPAWN, e);
+        boolean born = admission.birthplace().isEmpty(); // else that may be what was refused
+        boolean own = SpawnException.WORKLOADS_FAULT.contains(e.errno());
+        throw SpawnException.of(born && own ? Step.EXEC : Step.SPAWN, e);
       }
       List<Integer> pipes = inheritedPipes();
       closeAll(opened); // leaves room for the pidfd
@@ -225,7 +227,7 @@ public final class Spawner {
           throw e;
         }
       } catch (ErrnoException e) {
-        throw SpawnException.of(Step.SPAWN, e);
+        throw SpawnException.of(e.errno() == Errno.E2BIG ? Step.EXEC : Step.SPAWN, e);
       }
     }
 
@@ -283,11 +285,24 @@ public final class Spawner {
               case INHERIT -> i;
               case SAME_AS_STDOUT -> stdio[STDOUT];
               case DISCARD -> nothing.getAsInt();
-              case TRUNCATE -> open(path, flags | Libc.O_TRUNC, opened);
+              case TRUNCATE -> open(path, flags, opened);
               case APPEND -> open(path, flags | Libc.O_APPEND, opened);
             };
       }
+      truncate(workload.stdout(), stdio[STDOUT]);
+      truncate(workload.stderr(), stdio[STDERR]);
       return stdio;
+    }
+
+    /** Only when all are open: a start that is refused leaves the old log alone. */
+    private static void truncate(Stdio output, int fd) throws SpawnException {
+      try {
+        if (truncates(output)) {
+          Libc.truncate(fd);
+        }
+      } catch (ErrnoException e) {
+        throw SpawnException.of(Step.STDIO, e);
+      }
     }
 
     private static boolean truncates(Stdio output) {
@@ -302,12 +317,17 @@ public final class Spawner {
       try {
         boolean there = !path.equals(NULL) && Libc.access(path, Libc.F_OK) == 0;
         if (there && Libc.stat(path).type() == Libc.S_IFIFO) {
+          boolean input = (flags & Libc.O_WRONLY) == 0;
+          String harm =
+              input
+                  ? "for whose writer the start would wait"
+                  : "which would kill the workload with its reader";
           throw new SpawnException(
               StartFailure.of(
                   Fault.WORKLOAD,
                   Step.STDIO,
                   Optional.empty(),
-                  path + " is a pipe, which would kill the workload with its reader; use a file"));
+                  path + " is a pipe, " + harm + "; use a file"));
         }
         int fd = Libc.aboveStdio(Libc.open(path, flags));
         opened.add(fd);
