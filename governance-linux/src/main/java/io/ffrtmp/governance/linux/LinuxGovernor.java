@@ -454,7 +454,7 @@ public final class LinuxGovernor implements Governor {
       try {
         return new LinuxGovernor(this);
       } catch (ErrnoException e) {
-        String cure = "raise the limit of descriptors or free memory, and open again";
+        String cure = "raise the limit of descriptors or processes, or free memory, and open again";
         throw unsupported(
             Capability.of("governor", Capability.State.BLOCKING, e.getMessage()).cure(cure));
       }
