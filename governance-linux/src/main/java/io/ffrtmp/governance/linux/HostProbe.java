@@ -77,8 +77,10 @@ final class HostProbe {
             "libc", State.YES, "glibc " + Libc.glibcVersion().orElse("of unknown version")));
     all.add(Capability.of("jdk", State.YES, jdk));
     all.addAll(base.capabilities());
-    all.addAll(Spawner.capabilities(base.bornInside()));
-    all.add(ExitReader.capability(kernel));
+    Capability exits = ExitReader.capability(kernel);
+    boolean told = exits.state() == State.YES;
+    all.addAll(Spawner.capabilities(base.home().exists(), base.bornInside(), told));
+    all.add(exits);
     SystemdUnit unit = SystemdUnit.ours();
     all.add(unit.capability());
     return HostReport.of(all, unit.risks(base.insideOurs()));

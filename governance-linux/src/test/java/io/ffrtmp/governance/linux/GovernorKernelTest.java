@@ -44,6 +44,7 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Ids, listeners and the log line. */
@@ -78,9 +79,38 @@ class GovernorKernelTest extends RunContract {
       assertThat(base.state()).isEqualTo(Capability.State.NO);
       assertThat(base.detail()).contains("/no/such/cgroup");
       assertThat(base.cure()).hasValueSatisfying(cure -> assertThat(cure).contains("make it"));
+      assertThat(bare.host().capability("spawn").orElseThrow().detail())
+          .startsWith("posix_spawn without a cgroup");
 
       JobResult result = bare.run(sh(":").limits(Limits.NONE.memoryMaxBytes(1L << 30)));
       assertThat(result.verdict()).isEqualTo(Verdict.LIMITS_NOT_ENFORCED);
+    }
+  }
+
+  /** Tells why there is no base. */
+  static final class Probing {
+    public static void main(String[] args) {
+      for (String name : List.of("base", "delegation")) {
+        Capability each = LinuxGovernor.probe().capability(name).orElseThrow();
+        SecondJvm.tell(each.state() + ", " + each.cure().orElse(""));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = ';',
+      value = {"mount -o remount,bind,ro; mount -o remount,rw", "umount -l; mount cgroups"})
+  void base_whereCgroupsCannotBeWrittenOrSeen_isToldWithTheCureOfThat(String closing, String cure)
+      throws Exception {
+    assumeTrue(LinuxHost.root(), "needs root to make a mount namespace");
+    LinuxHost.assumeProgram("unshare");
+    String mounts = "awk '$3 ~ /^cgroup/ {print $2}' /proc/mounts";
+    String script = mounts + " | while read -r m; do " + closing + " $m; done; exec \"$@\"";
+    String[] apart = {"unshare", "--mount", "/bin/sh", "-c", script, "sh"};
+    try (SecondJvm jvm = SecondJvm.of(Probing.class).by(apart).start()) {
+      assertThat(jvm.hear("NO,")).as("base").contains(cure);
+      assertThat(jvm.hear("NO,")).as("delegation").contains(cure);
     }
   }
 

@@ -55,18 +55,23 @@ public final class Spawner {
     return Spawn.canSetCgroup();
   }
 
-  /** How workloads are spawned here, and what stands in for CPU weights. */
-  public static List<Capability> capabilities(boolean bornInside) {
-    String gate =
-        "held at a gate, " + (Gate.isDash() ? "dash" : "/bin/sh and env") + ", until placed";
-    boolean born = bornInside && bearsInside();
+  /**
+   * How workloads are spawned here, and what stands in for CPU weights.
+   *
+   * @param grouped whether they get a group
+   * @param told whether the kernel tells how a child ended that it reaped itself
+   */
+  public static List<Capability> capabilities(boolean grouped, boolean bornInside, boolean told) {
+    String gate = "held at a gate, " + (Gate.isDash() ? "dash" : "/bin/sh and env") + ", until ";
+    String placed = bornInside && bearsInside() ? "posix_spawn into the cgroup" : gate + "placed";
+    String alone = "posix_spawn without a cgroup; for a weight " + gate + "reniced";
     return List.of(
-        Capability.of("spawn", State.YES, born ? "posix_spawn into the cgroup" : gate),
+        Capability.of("spawn", State.YES, grouped ? placed : alone),
         Capability.of("niceness", State.YES, Niceness.autogroups() ? "with autogroups" : "plain"),
-        sigchld());
+        sigchld(told));
   }
 
-  private static Capability sigchld() {
+  private static Capability sigchld(boolean told) {
     boolean ignored = false;
     try {
       String ign =
@@ -79,9 +84,13 @@ public final class Spawner {
     } catch (ErrnoException | NumberFormatException unknown) {
       return Capability.of("sigchld", State.PARTLY, "its disposition can't be read");
     }
+    String lost = told ? ", and of one that ends at once the status may be lost" : "";
     return ignored
-        ? Capability.of("sigchld", State.PARTLY, "ignored: the kernel reaps our children itself")
-            .cure("start the JVM with SIGCHLD at its default, or Linux 6.15 or later")
+        ? Capability.of(
+                "sigchld", State.PARTLY, "ignored: the kernel reaps our children itself" + lost)
+            .cure(
+                "start the JVM with SIGCHLD at its default"
+                    + (told ? "" : ", or Linux 6.15 or later"))
         : Capability.of("sigchld", State.YES, "not ignored");
   }
 
