@@ -23,6 +23,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -188,6 +189,29 @@ class JobGroupKernelTest {
     assertThat(group.usage().get(Counter.OOM_KILLS)).hasValue(1);
     assertThat(group.usage().get(Counter.MEMORY_PEAK_BYTES).orElse(32 << 20))
         .isBetween(16L << 20, 33L << 20);
+  }
+
+  @Test
+  void memoryMax_hogInAGroupOfItsOwn_isCountedAndBlamedAllTheSame() throws Exception {
+    String file = host.unified() ? "memory.max" : "memory.limit_in_bytes";
+    JobGroup own = host.create("own");
+    own.apply(Limits.NONE.memoryMaxBytes(32 << 20));
+    assertThat(killedBeneath(own, "own")).contains(OomCause.OWN_LIMIT);
+
+    JobGroup above = host.create("above");
+    Files.writeString(host.directory("memory", "above").resolveSibling(file), "33554432");
+    assertThat(killedBeneath(above, "above")).contains(OomCause.ABOVE);
+  }
+
+  private Optional<OomCause> killedBeneath(JobGroup group, String id) throws Exception {
+    Path beneath = Files.createDirectory(host.directory("memory", id).resolve("beneath"));
+    Process hog = host.start("read go; " + HOG);
+    Files.writeString(beneath.resolve("cgroup.procs"), "" + hog.pid());
+    hog.getOutputStream().write('\n');
+    hog.getOutputStream().flush();
+    assertThat(hog.waitFor()).isEqualTo(137);
+    assertThat(group.usage().get(Counter.OOM_KILLS)).hasValue(1);
+    return group.oomKilled();
   }
 
   @Test
