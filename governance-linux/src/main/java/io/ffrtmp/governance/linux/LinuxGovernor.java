@@ -419,7 +419,11 @@ public final class LinuxGovernor implements Governor {
      * @throws IllegalArgumentException if it could not be a job's id either
      */
     public Builder directoryName(String name) {
-      JobStart.of(name, OptionalLong.empty(), Mode.RUN, Optional.empty(), Instant.EPOCH);
+      try {
+        JobStart.of(name, OptionalLong.empty(), Mode.RUN, Optional.empty(), Instant.EPOCH);
+      } catch (IllegalArgumentException e) {
+        throw new IllegalArgumentException(e.getMessage().replaceFirst("job id", "directory name"));
+      }
       directoryName = name;
       return this;
     }

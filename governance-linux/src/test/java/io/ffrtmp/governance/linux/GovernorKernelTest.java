@@ -282,6 +282,9 @@ class GovernorKernelTest extends RunContract {
         "a\u200b"
       })
   void jobId_hostile_isRefusedAndNothingIsTouched(String id) throws IOException {
+    assertThatThrownBy(() -> LinuxGovernor.builder().directoryName(id))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageStartingWith("directory name '");
     assertThatThrownBy(() -> governor.start(sh(": > ran").jobId(id)))
         .isInstanceOf(IllegalArgumentException.class);
     assertThat(tree.everything()).isEmpty();
