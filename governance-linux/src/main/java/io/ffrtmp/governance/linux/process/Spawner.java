@@ -178,9 +178,9 @@ public final class Spawner {
                 program, arguments, environment.entries(), chdir(), stdio, admission.birthplace());
       } catch (ErrnoException e) {
         Program.check(program, directory); // names the cause better, if it can
-        boolean born = admission.birthplace().isEmpty(); // else that may be what was refused
-        boolean own = SpawnException.WORKLOADS_FAULT.contains(e.errno());
-        throw SpawnException.of(born && own ? Step.EXEC : Step.SPAWN, e);
+        boolean commands = SpawnException.WORKLOADS_FAULT.contains(e.errno());
+        boolean birth = admission.birthplace().isPresent(); // which may be what was refused
+        throw SpawnException.of(commands && !birth ? Step.EXEC : Step.SPAWN, e);
       }
       List<Integer> pipes = inheritedPipes();
       closeAll(opened); // leaves room for the pidfd
