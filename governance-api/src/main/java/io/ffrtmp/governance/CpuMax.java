@@ -28,9 +28,14 @@ public record CpuMax(long quotaMicros, long periodMicros) {
   /**
    * So many CPUs' worth of time, with the kernel's usual period of 100 ms.
    *
-   * @throws IllegalArgumentException if that is less than 0.01 or not a finite number
+   * @throws IllegalArgumentException if that is less than 0.01, or more than the kernel takes
    */
   public static CpuMax cores(double cores) {
+    long most = LARGEST_QUOTA / DEFAULT_PERIOD;
+    if (!(cores >= 0.01 && cores <= most)) { // nor is NaN
+      throw new IllegalArgumentException(
+          "cpu.max of " + cores + " cores is out of range: 0.01 to " + most);
+    }
     return new CpuMax(Math.round(cores * DEFAULT_PERIOD), DEFAULT_PERIOD);
   }
 
@@ -43,7 +48,10 @@ public record CpuMax(long quotaMicros, long periodMicros) {
     Matcher matcher = FORMAT.matcher(text);
     if (!matcher.matches()) {
       throw new IllegalArgumentException(
-          "cpu.max '" + text + "' is not \"QUOTA PERIOD\" in microseconds, as in \"50000 100000\"");
+          "cpu.max '"
+              + text
+              + "' is not \"QUOTA PERIOD\" in microseconds, at most 15 digits each,"
+              + " as in \"50000 100000\"");
     }
     return new CpuMax(Long.parseLong(matcher.group(1)), Long.parseLong(matcher.group(2)));
   }

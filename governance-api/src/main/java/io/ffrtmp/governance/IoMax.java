@@ -81,7 +81,12 @@ public final class IoMax extends Value {
       Matcher rate = RATE.matcher(pair);
       if (!rate.matches() || result.rates.containsKey(rate.group(1))) {
         throw new IllegalArgumentException(
-            "io.max '" + text + "': '" + pair + "' is not one of rbps=N, wbps=N, riops=N, wiops=N");
+            "io.max '"
+                + text
+                + "': '"
+                + pair
+                + "' is not one of rbps=N, wbps=N, riops=N, wiops=N, each once"
+                + " and N of at most 18 digits");
       }
       result = result.rate(rate.group(1), Long.parseLong(rate.group(2)));
     }

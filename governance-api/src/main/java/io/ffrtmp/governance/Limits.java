@@ -47,9 +47,10 @@ public final class Limits extends WireValue {
   }
 
   /**
-   * These limits, and this one on a block device.
+   * These limits, and this one on a block device. That two targets are the same disk is found only
+   * when the limits are written: a rate that another has there already is refused then.
    *
-   * @throws IllegalArgumentException if it has no rate, or its device has a limit here already
+   * @throws IllegalArgumentException if it has no rate, or its very target has a limit here already
    */
   public Limits ioMax(IoMax max) {
     List<IoMax> known = ioMax();
@@ -78,7 +79,7 @@ public final class Limits extends WireValue {
     return number(Limit.MEMORY_MAX.wireName());
   }
 
-  /** The limits on block devices, at most one for each. */
+  /** The limits on block devices, at most one for each target. */
   public List<IoMax> ioMax() {
     Optional<List<?>> lines = get(Limit.IO_MAX.wireName(), all -> (List<?>) all);
     return lines.orElse(List.of()).stream().map(line -> IoMax.parse(line.toString())).toList();

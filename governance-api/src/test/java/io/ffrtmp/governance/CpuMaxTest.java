@@ -76,7 +76,8 @@ class CpuMaxTest {
   void parse_anotherForm_isRefusedWithTheRightOne(String text) {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> CpuMax.parse(text))
-        .withMessageContaining("QUOTA PERIOD");
+        .withMessageContaining("QUOTA PERIOD")
+        .withMessageContaining("at most 15 digits");
   }
 
   @Property
@@ -111,7 +112,9 @@ class CpuMaxTest {
         Double.NEGATIVE_INFINITY
       })
   void cores_noUsableNumber_isRefused(double cores) {
-    assertThatIllegalArgumentException().isThrownBy(() -> CpuMax.cores(cores));
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> CpuMax.cores(cores))
+        .withMessageStartingWith("cpu.max of " + cores + " cores is out of range: 0.01 to ");
   }
 
   @Property

@@ -140,6 +140,14 @@ class IoMaxTest {
     assertThatIllegalArgumentException().isThrownBy(() -> IoMax.parse(text));
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"8:0 rbps=9223372036854775807", "8:0 rbps=1 rbps=1"})
+  void parse_rateTooLargeOrTwice_isToldWhatIsAllowed(String text) {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> IoMax.parse(text))
+        .withMessageContaining("each once and N of at most 18 digits");
+  }
+
   @Example
   void parse_veryLong_isRefusedNotOverflowing() {
     String text = "8:0" + " rbps=1".repeat(100_000);

@@ -9,6 +9,9 @@ import io.ffrtmp.governance.linux.cgroup.Hierarchies;
 import io.ffrtmp.governance.linux.libc.Libc;
 import io.ffrtmp.governance.linux.observe.ExitReader;
 import io.ffrtmp.governance.linux.process.Spawner;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -33,7 +36,25 @@ final class HostProbe {
                     .cure(
                         "glibc 2.34 or later is needed; allow native access"
                             + " (--enable-native-access=ALL-UNNAMED), and where the temporary"
-                            + " directory is noexec point -Djna.tmpdir= to one that is not"));
+                            + " directory is noexec point -Djna.tmpdir= to one that is not"))
+        .or(HostProbe::foreignProc);
+  }
+
+  /** Where {@code /proc} shows other numbers than system calls take, we would act on strangers. */
+  private static Optional<Capability> foreignProc() {
+    String self = "none";
+    try {
+      self = Files.readSymbolicLink(Path.of("/proc/self")).toString();
+    } catch (IOException notThere) {
+      // as good as a foreign one
+    }
+    String ours = Long.toString(ProcessHandle.current().pid());
+    String detail = "process " + ours + " is " + self + " in /proc";
+    return self.equals(ours)
+        ? Optional.empty()
+        : Optional.of(
+            Capability.of("proc", State.BLOCKING, detail)
+                .cure("mount -t proc proc /proc, in this pid namespace"));
   }
 
   static HostReport report(Optional<String> configuredBase, String name) {
@@ -56,8 +77,10 @@ final class HostProbe {
             "libc", State.YES, "glibc " + Libc.glibcVersion().orElse("of unknown version")));
     all.add(Capability.of("jdk", State.YES, jdk));
     all.addAll(base.capabilities());
-    all.addAll(Spawner.capabilities(base.bornInside()));
-    all.add(ExitReader.capability(kernel));
+    Capability exits = ExitReader.capability(kernel);
+    boolean told = exits.state() == State.YES;
+    all.addAll(Spawner.capabilities(base.home().exists(), base.bornInside(), told));
+    all.add(exits);
     SystemdUnit unit = SystemdUnit.ours();
     all.add(unit.capability());
     return HostReport.of(all, unit.risks(base.insideOurs()));

@@ -426,7 +426,11 @@ public final class LinuxGovernor implements Governor {
      * @throws IllegalArgumentException if it could not be a job's id either
      */
     public Builder directoryName(String name) {
-      JobStart.of(name, OptionalLong.empty(), Mode.RUN, Optional.empty(), Instant.EPOCH);
+      try {
+        JobStart.of(name, OptionalLong.empty(), Mode.RUN, Optional.empty(), Instant.EPOCH);
+      } catch (IllegalArgumentException e) {
+        throw new IllegalArgumentException(e.getMessage().replaceFirst("job id", "directory name"));
+      }
       directoryName = name;
       return this;
     }
@@ -456,18 +460,22 @@ public final class LinuxGovernor implements Governor {
     public Governor open() {
       Optional<Capability> blocking = HostProbe.blocking();
       if (blocking.isPresent()) {
-        HostReport report = HostProbe.report(Optional.ofNullable(base), directoryName);
-        throw new HostUnsupportedException(blocking.get().toString(), report);
+        throw unsupported(blocking.get());
       }
       try {
         return new LinuxGovernor(this);
       } catch (ErrnoException e) {
-        String cure = "raise the limit of descriptors or free memory, and open again";
-        Capability failed =
-            Capability.of("governor", Capability.State.BLOCKING, e.getMessage()).cure(cure);
-        HostReport report = HostReport.of(List.of(failed), List.of());
-        throw new HostUnsupportedException(failed.toString(), report);
+        String cure = "raise the limit of descriptors or processes, or free memory, and open again";
+        throw unsupported(
+            Capability.of("governor", Capability.State.BLOCKING, e.getMessage()).cure(cure));
       }
+    }
+
+    private static HostUnsupportedException unsupported(Capability blocking) {
+      String cure = blocking.cure().map(each -> "; cure: " + each).orElse("");
+      return new HostUnsupportedException(
+          blocking.name() + ": " + blocking.detail() + cure,
+          HostReport.of(List.of(blocking), List.of()));
     }
   }
 }

@@ -2,6 +2,7 @@ package io.ffrtmp.governance.linux;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -10,6 +11,7 @@ import io.ffrtmp.governance.Ending.NeverStarted;
 import io.ffrtmp.governance.ExitStatus.Exited;
 import io.ffrtmp.governance.ExitStatus.Signalled;
 import io.ffrtmp.governance.Governor;
+import io.ffrtmp.governance.HostUnsupportedException;
 import io.ffrtmp.governance.JobResult;
 import io.ffrtmp.governance.LimitOutcome;
 import io.ffrtmp.governance.LimitOutcome.Status;
@@ -79,6 +81,10 @@ class ExhaustionKernelTest {
           Limits gated = Limits.NONE.cpuWeight(50);
           assertRefused(failure(governor, Workload.of("true").limits(gated)));
         }
+        assertThatThrownBy(() -> LinuxGovernor.builder().directoryName(args[0]).open())
+            .isInstanceOf(HostUnsupportedException.class)
+            .hasMessageContaining("start a thread: EAGAIN")
+            .hasMessageContaining("limit of descriptors or processes");
         assertThat(ProcessHandle.current().children()).hasSize(1);
         before.signal(Signal.TERM);
         assertThat(before.await(PATIENCE).orElseThrow().exitStatus())

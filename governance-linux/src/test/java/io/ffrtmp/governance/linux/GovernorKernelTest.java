@@ -3,10 +3,12 @@ package io.ffrtmp.governance.linux;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.ffrtmp.governance.Capability;
 import io.ffrtmp.governance.ExitStatus.Exited;
 import io.ffrtmp.governance.Governor;
+import io.ffrtmp.governance.HostUnsupportedException;
 import io.ffrtmp.governance.JobIdInUseException;
 import io.ffrtmp.governance.JobListener;
 import io.ffrtmp.governance.JobResult;
@@ -42,6 +44,7 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Ids, listeners and the log line. */
@@ -93,9 +96,63 @@ class GovernorKernelTest extends RunContract {
       assertThat(base.state()).isEqualTo(Capability.State.NO);
       assertThat(base.detail()).contains("/no/such/cgroup");
       assertThat(base.cure()).hasValueSatisfying(cure -> assertThat(cure).contains("make it"));
+      assertThat(bare.host().capability("spawn").orElseThrow().detail())
+          .startsWith("posix_spawn without a cgroup");
 
       JobResult result = bare.run(sh(":").limits(Limits.NONE.memoryMaxBytes(1L << 30)));
       assertThat(result.verdict()).isEqualTo(Verdict.LIMITS_NOT_ENFORCED);
+    }
+  }
+
+  /** Tells why there is no base. */
+  static final class Probing {
+    public static void main(String[] args) {
+      for (String name : List.of("base", "delegation")) {
+        Capability each = LinuxGovernor.probe().capability(name).orElseThrow();
+        SecondJvm.tell(each.state() + ", " + each.cure().orElse(""));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = ';',
+      value = {"mount -o remount,bind,ro; mount -o remount,rw", "umount -l; mount cgroups"})
+  void base_whereCgroupsCannotBeWrittenOrSeen_isToldWithTheCureOfThat(String closing, String cure)
+      throws Exception {
+    assumeTrue(LinuxHost.root(), "needs root to make a mount namespace");
+    LinuxHost.assumeProgram("unshare");
+    String mounts = "awk '$3 ~ /^cgroup/ {print $2}' /proc/mounts";
+    String script = mounts + " | while read -r m; do " + closing + " $m; done; exec \"$@\"";
+    String[] apart = {"unshare", "--mount", "/bin/sh", "-c", script, "sh"};
+    try (SecondJvm jvm = SecondJvm.of(Probing.class).by(apart).start()) {
+      assertThat(jvm.hear("NO,")).as("base").contains(cure);
+      assertThat(jvm.hear("NO,")).as("delegation").contains(cure);
+    }
+  }
+
+  /** Tells the blocking capability and the message. */
+  static final class Opening {
+    public static void main(String[] args) {
+      try (Governor governor = LinuxGovernor.builder().open()) {
+        SecondJvm.tell("refused not at all: " + governor.host());
+      } catch (HostUnsupportedException e) {
+        SecondJvm.tell("refused " + e.getMessage());
+        assertThat(LinuxGovernor.probe().capabilities()).isEqualTo(e.report().capabilities());
+      }
+    }
+  }
+
+  @Test
+  void open_inAPidNamespaceThatShowsTheProcOfAnother_isRefusedWithTheCure() throws Exception {
+    assumeTrue(LinuxHost.root(), "needs root to make a pid namespace");
+    LinuxHost.assumeProgram("unshare");
+    String[] apart = {"unshare", "--pid", "--fork", "--kill-child"};
+    try (SecondJvm jvm = SecondJvm.of(Opening.class).by(apart).start()) {
+      assertThat(jvm.hear("refused"))
+          .startsWith("proc: process 1 is ")
+          .endsWith("; cure: mount -t proc proc /proc, in this pid namespace");
+      assertThat(jvm.awaitEnd()).as("exit of %s", jvm).isZero();
     }
   }
 
@@ -242,6 +299,9 @@ class GovernorKernelTest extends RunContract {
         "a\u200b"
       })
   void jobId_hostile_isRefusedAndNothingIsTouched(String id) throws IOException {
+    assertThatThrownBy(() -> LinuxGovernor.builder().directoryName(id))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageStartingWith("directory name '");
     assertThatThrownBy(() -> governor.start(sh(": > ran").jobId(id)))
         .isInstanceOf(IllegalArgumentException.class);
     assertThat(tree.everything()).isEmpty();

@@ -7,11 +7,13 @@ import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -165,11 +167,12 @@ public final class Base implements AutoCloseable {
     sites.forEach(each -> where.add(each.group().directory() + " (" + each.why() + ")"));
     String none = configured.map(path -> path + " is no cgroup here").orElse("none");
     String bases = where.isEmpty() ? none : String.join(", ", where);
-    String cure = configured.isPresent() ? "make it, or configure another" : Refusal.DELEGATE;
+    String why = why().cure();
+    String cure = configured.isPresent() ? "make it, or configure another" : why;
     boolean pressure = bornInside() && Libc.access("/proc/pressure/cpu", Libc.R_OK) == 0;
     List<Capability> all = new ArrayList<>();
     all.add(told("base", !sites.isEmpty(), bases, cure));
-    all.add(delegation());
+    all.add(delegation(why));
     asLeaf.ifPresent(all::add);
     for (Control each : Control.values()) {
       all.add(capability(each));
@@ -179,8 +182,16 @@ public final class Base implements AutoCloseable {
     return all;
   }
 
+  /** Why there is no base: what is there and closed to us tells more than what is not there. */
+  private Refusal why() {
+    return Stream.of(Control.values())
+        .map(each -> Objects.requireNonNull(missing.get(each.controller)))
+        .min(Comparator.comparing(Refusal::status))
+        .orElseThrow();
+  }
+
   /** Privilege needs none, and a gap that is none needs no cure. */
-  private Capability delegation() {
+  private Capability delegation(String cure) {
     String handed =
         sites.stream()
             .filter(Site::ours)
@@ -188,8 +199,7 @@ public final class Base implements AutoCloseable {
             .collect(Collectors.joining(", "));
     return handed.isEmpty() && !sites.isEmpty()
         ? Capability.of("delegation", State.NO, "not needed, by privilege")
-        : told(
-            "delegation", !handed.isEmpty(), handed.isEmpty() ? "none" : handed, Refusal.DELEGATE);
+        : told("delegation", !handed.isEmpty(), handed.isEmpty() ? "none" : handed, cure);
   }
 
   private Capability capability(Control control) {

@@ -18,7 +18,7 @@ enum Control {
   CPU_MAX(Limit.CPU_MAX, "cpu", "cpu.cfs_quota_us"),
   CPU_WEIGHT(Limit.CPU_WEIGHT, "cpu", "cpu.shares"),
   MEMORY_MAX(Limit.MEMORY_MAX, "memory", "memory.limit_in_bytes"),
-  IO_MAX(Limit.IO_MAX, "io", "blkio.throttle.read_bps_device");
+  IO_MAX(Limit.IO_MAX, "io", "");
 
   private static final String PERIOD = "cpu.cfs_period_us";
 
@@ -38,9 +38,12 @@ enum Control {
     this.old = old;
   }
 
-  /** The file that takes the limit; on v1 the one that matters most. */
-  String file(boolean unified) {
-    return unified ? limit.wireName() : old;
+  /** The file that takes the limit, or on v1 its first part. */
+  String file(boolean unified, String text) {
+    if (unified) {
+      return limit.wireName();
+    }
+    return this == IO_MAX ? rateFile(IoMax.parse(text).rates().keySet().iterator().next()) : old;
   }
 
   /** Writes, reads back, and looks at the groups above. */
@@ -74,7 +77,7 @@ enum Control {
     String back = read(files, group.unified(), group.directory(), wanted);
     LimitOutcome outcome =
         LimitOutcome.of(limit, Status.APPLIED, asked)
-            .with(Detail.FILE, group.file(file(group.unified())))
+            .with(Detail.FILE, group.file(file(group.unified(), asked)))
             .with(Detail.WRITTEN, wanted)
             .with(Detail.READ_BACK, back);
     String effective = back;
@@ -148,7 +151,7 @@ enum Control {
   private boolean write(CgroupFiles files, Group group, String wanted) throws ErrnoException {
     String[] words = wanted.split(" ");
     if (group.unified() || words.length == 1) {
-      files.write(group.file(file(group.unified())), wanted);
+      files.write(group.file(file(group.unified(), wanted)), wanted);
     } else if (this == CPU_MAX) { // an ancestor's limit may admit one order only
       Call quota = () -> files.write(group.file(old), words[0]);
       Call period = () -> files.write(group.file(PERIOD), words[1]);
@@ -167,7 +170,7 @@ enum Control {
   private String read(CgroupFiles files, boolean unified, String directory, String wanted)
       throws ErrnoException {
     if (this != IO_MAX) {
-      String text = files.read(directory + "/" + file(unified)).strip();
+      String text = files.read(directory + "/" + file(unified, wanted)).strip();
       return this == CPU_MAX && !unified
           ? text.replace("-1", "max") + " " + files.read(directory + "/" + PERIOD).strip()
           : text;
@@ -176,7 +179,7 @@ enum Control {
     for (int i = 1; i < words.length; i++) {
       String key = words[i].split("=")[0];
       String line = "(?m)^" + words[0] + (unified ? " .*\\b" + key + "=" : " ") + "(\\S+)";
-      String text = files.read(directory + "/" + (unified ? file(true) : rateFile(key)));
+      String text = files.read(directory + "/" + (unified ? limit.wireName() : rateFile(key)));
       Matcher rate = Pattern.compile(line).matcher(text);
       words[i] = key + "=" + (rate.find() ? rate.group(1) : "max");
     }

@@ -14,6 +14,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * Reads the kernel's counters. What is not a plain number, or stands there twice, is unknown.
@@ -22,6 +23,8 @@ import java.util.regex.Pattern;
  */
 record Counters(CgroupFiles files, Group group) {
   private static final Pattern DIGITS = Pattern.compile("[0-9]+");
+  private static final Pattern OOM = Pattern.compile("(?m)^(oom) (.*)$");
+  private static final Pattern OOM_KILL = Pattern.compile("(?m)^(oom_kill) (.*)$");
 
   /**
    * A line's key is the pattern's first group and unique, its number the second; they are summed.
@@ -67,7 +70,6 @@ record Counters(CgroupFiles files, Group group) {
           CPU_THROTTLED_USEC cpu.stat (throttled_time) (.*)
           MEMORY_CURRENT_BYTES memory.usage_in_bytes ()(.*)
           MEMORY_PEAK_BYTES memory.max_usage_in_bytes ()(.*)
-          OOM_KILLS memory.oom_control (oom_kill) (.*)
           IO_READ_BYTES blkio.throttle.io_service_bytes_recursive (\\S+) Read (.*)
           IO_WRITE_BYTES blkio.throttle.io_service_bytes_recursive (\\S+) Write (.*)\
           """);
@@ -88,6 +90,9 @@ record Counters(CgroupFiles files, Group group) {
         boolean nanos = !group.unified() && source.counter.name().endsWith("_USEC");
         sum(text, source.line).ifPresent(n -> found.put(source.counter, nanos ? n / 1000 : n));
       }
+    }
+    if (!group.unified() && group.holds("memory")) {
+      oomKills().ifPresent(kills -> found.put(Counter.OOM_KILLS, kills));
     }
     boolean sampled = !group.unified() && group.holds("cpuacct");
     Set<Counter> parts = Set.of(Counter.CPU_USER_USEC, Counter.CPU_SYSTEM_USEC);
@@ -114,19 +119,47 @@ record Counters(CgroupFiles files, Group group) {
    * where the victim lived, v2's oom and v1's failcnt where the limit was.
    */
   Optional<OomCause> oomKilled() {
-    String events = text(group.unified() ? "memory.events" : "memory.oom_control");
-    if (sum(events, Pattern.compile("(?m)^(oom_kill) (.*)$")).orElse(0) == 0) {
+    if (oomKills().orElse(0) == 0) {
       return Optional.empty();
     }
     if (group.unified()) {
-      boolean here = sum(events, Pattern.compile("(?m)^(oom) (.*)$")).orElse(0) > 0;
+      boolean here = sum(text("memory.events"), OOM).orElse(0) > 0;
       return Optional.of(here ? OomCause.OWN_LIMIT : OomCause.ABOVE);
     }
-    if (!hit(group.directory())) {
+    if (subtree().noneMatch(each -> hit(each.group.directory()))) {
       return Optional.of(OomCause.ABOVE);
     }
     boolean above = group.above().stream().anyMatch(this::hit); // who of the two can't be told
     return above ? Optional.empty() : Optional.of(OomCause.OWN_LIMIT);
+  }
+
+  /** How many were killed for want of memory; v1 counts them in each group by itself. */
+  private OptionalLong oomKills() {
+    if (group.unified()) {
+      return sum(text("memory.events"), OOM_KILL);
+    }
+    long kills = 0;
+    for (Counters each : subtree().toList()) {
+      OptionalLong its = sum(each.text("memory.oom_control"), OOM_KILL);
+      if (its.isEmpty()) {
+        return its;
+      }
+      kills += its.getAsLong();
+    }
+    return OptionalLong.of(kills);
+  }
+
+  /** This group, and those that the workload made beneath it. */
+  private Stream<Counters> subtree() {
+    try {
+      return Stream.concat(
+          Stream.of(this),
+          files.subdirectories(group.directory()).stream()
+              .map(each -> new Counters(files, new Group(group.hierarchy(), each)))
+              .flatMap(Counters::subtree));
+    } catch (ErrnoException gone) {
+      return Stream.of(this);
+    }
   }
 
   /** Whether a limit of v1 was ever run into, be it only by what could be reclaimed. */

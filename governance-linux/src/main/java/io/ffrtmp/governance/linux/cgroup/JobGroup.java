@@ -73,7 +73,11 @@ public final class JobGroup {
 
   /** Writes each limit and reads it back. Never throws: what went wrong is in the outcomes. */
   public List<LimitOutcome> apply(Limits limits) {
-    return Mark.asked(limits).stream().map(this::apply).toList();
+    List<LimitOutcome> outcomes = new ArrayList<>();
+    for (Mark.Asked each : Mark.asked(limits)) {
+      outcomes.add(Refusal.sameDisk(each, outcomes).orElseGet(() -> apply(each)));
+    }
+    return List.copyOf(outcomes);
   }
 
   private LimitOutcome apply(Mark.Asked asked) {
@@ -85,7 +89,7 @@ public final class JobGroup {
       try {
         return control.apply(files, group.get(), asked.text());
       } catch (ErrnoException e) {
-        String file = group.get().file(control.file(group.get().unified()));
+        String file = group.get().file(control.file(group.get().unified(), asked.text()));
         refusal = notEnabled.orElse(Refusal.of(e, file, asked.text()));
         if (e.errno() != Errno.ENOENT) {
           break;

@@ -26,7 +26,6 @@ public final class Libc {
   public static final int O_RDWR = 2;
   public static final int O_CREAT = 0x40;
   public static final int O_NOCTTY = 0x100;
-  public static final int O_TRUNC = 0x200;
   public static final int O_APPEND = 0x400;
   public static final int O_NONBLOCK = 0x800;
   public static final int O_CLOEXEC = 0x80000;
@@ -206,6 +205,13 @@ public final class Libc {
         throw new ErrnoException(Native.getLastError(), "write");
       }
       rest = Arrays.copyOfRange(rest, (int) Math.max(count, 0), rest.length);
+    }
+  }
+
+  /** What O_TRUNC does: a regular file becomes empty, others have no length (ftruncate(2)). */
+  public static void truncate(int fd) throws ErrnoException {
+    if (stat(fd).type() == S_IFREG) {
+      check(Raw.ftruncate(fd, 0), "ftruncate");
     }
   }
 

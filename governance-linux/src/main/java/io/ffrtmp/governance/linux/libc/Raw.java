@@ -38,6 +38,8 @@ final class Raw {
 
   static native long write(int fd, byte[] buffer, long count);
 
+  static native int ftruncate(int fd, long length);
+
   static native int pipe2(int[] ends, int flags);
 
   static native int memfd_create(byte[] name, int flags);

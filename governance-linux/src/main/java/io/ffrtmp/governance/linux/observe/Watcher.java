@@ -1,6 +1,7 @@
 package io.ffrtmp.governance.linux.observe;
 
 import io.ffrtmp.governance.linux.libc.Epoll;
+import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -31,11 +32,16 @@ public final class Watcher implements AutoCloseable {
   private final AtomicLong tokens = new AtomicLong();
   private volatile boolean closing;
 
-  /** Starts the thread, a daemon. */
+  /** Starts the thread, a daemon; EAGAIN if there is none to be had. */
   public Watcher(String threadName) throws ErrnoException {
     Thread thread = new Thread(null, this::run, threadName, 256 * 1024);
     thread.setDaemon(true);
-    thread.start();
+    try {
+      thread.start();
+    } catch (OutOfMemoryError noMoreThreads) {
+      epoll.close();
+      throw new ErrnoException(Errno.EAGAIN, "start a thread");
+    }
   }
 
   /**

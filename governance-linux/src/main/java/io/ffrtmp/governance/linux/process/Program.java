@@ -10,6 +10,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Finding a program and telling beforehand what execve(2) would say of it, by the same code on
@@ -19,6 +21,10 @@ final class Program {
   private static final int HEAD = 4096;
   private static final int SCRIPT_DEPTH = 5; // fs/exec.c: ELOOP beyond
   private static final int SCRIPT_LINE = 256; // BINPRM_BUF_SIZE
+
+  /** Only these delimit, and a name that none ends may be cut off (fs/binfmt_script.c). */
+  private static final Pattern SCRIPT = Pattern.compile("#![ \t]*([^ \t\n\0]+)[ \t\n\0]");
+
   private static final int LARGEST_STRING = 128 * 1024 - 1; // MAX_ARG_STRLEN, NUL included
 
   private Program() {}
@@ -126,7 +132,8 @@ final class Program {
     return switch (errno) {
       case Errno.ENOENT -> "no such file";
       case Errno.EACCES -> "not an executable file, or a directory on its path is closed to us";
-      case Errno.ENOEXEC -> "no executable format of this machine, and no #! line";
+      case Errno.ENOEXEC ->
+          "no executable format of this machine, nor a #! line that names a program";
       default -> Errno.name(errno);
     };
   }
@@ -140,10 +147,9 @@ final class Program {
     if (isElf(head)) {
       return loadable(head) ? elfInterpreter(head) : "";
     }
-    String line = new String(head, 0, Math.min(head.length, SCRIPT_LINE), StandardCharsets.UTF_8);
-    return line.startsWith("#!")
-        ? line.substring(2).lines().findFirst().orElse("").strip().split("[ \t]")[0]
-        : "";
+    byte[] line = Arrays.copyOf(head, SCRIPT_LINE); // with NULs after a shorter file, as there
+    Matcher script = SCRIPT.matcher(new String(line, StandardCharsets.UTF_8));
+    return script.lookingAt() ? script.group(1) : "";
   }
 
   private static boolean isElf(byte[] head) {
@@ -163,13 +169,19 @@ final class Program {
     return head[5] == 1
         && ours
         && (type == 2 || type == 3)
-        && (head[4] == 2 ? hasHeaders(head, 54, 56) : !wide && hasHeaders(head, 42, 32));
+        && (head[4] == 2
+            ? hasHeaders(head, elf(head).getLong(32), 54, 56)
+            : !wide && hasHeaders(head, elf(head).getInt(28), 42, 32));
   }
 
-  /** Program headers of the right size, and no more than the kernel reads (load_elf_phdrs). */
-  private static boolean hasHeaders(byte[] head, int at, int size) {
+  /**
+   * Program headers of the right size, within the file, and no more than the kernel reads
+   * (load_elf_phdrs).
+   */
+  private static boolean hasHeaders(byte[] head, long table, int at, int size) {
     int count = elf(head).getShort(at + 2) & 0xffff;
-    return elf(head).getShort(at) == size && count > 0 && count * size <= 65_536;
+    boolean there = head.length == HEAD || table + count * size <= head.length;
+    return elf(head).getShort(at) == size && count > 0 && count * size <= 65_536 && there;
   }
 
   /** The path in the PT_INTERP segment of a 64-bit file, where it lies in the head. */

@@ -13,7 +13,7 @@ public final class SpawnException extends Exception {
   private static final long serialVersionUID = 1L;
 
   /** What execve(2), chdir(2) and open(2) say of the caller's own paths and arguments. */
-  private static final Set<Integer> WORKLOADS_FAULT =
+  static final Set<Integer> WORKLOADS_FAULT =
       Set.of(
           Errno.ENOENT,
           Errno.EACCES,
@@ -27,6 +27,11 @@ public final class SpawnException extends Exception {
           Errno.ELIBBAD,
           Errno.EINVAL);
 
+  /**
+   * What open(2) says of the caller's own files besides: no file, immutable, on a read-only mount.
+   */
+  private static final Set<Integer> FILES_FAULT = Set.of(Errno.ENXIO, Errno.EPERM, Errno.EROFS);
+
   private final transient StartFailure failure;
 
   /** With why. */
@@ -37,7 +42,8 @@ public final class SpawnException extends Exception {
 
   /** The workload's own fault if its errno tells so, else the platform's. */
   static SpawnException of(Step step, int errno, String message) {
-    Fault fault = WORKLOADS_FAULT.contains(errno) ? Fault.WORKLOAD : Fault.PLATFORM;
+    boolean file = step == Step.STDIO && FILES_FAULT.contains(errno);
+    Fault fault = file || WORKLOADS_FAULT.contains(errno) ? Fault.WORKLOAD : Fault.PLATFORM;
     return new SpawnException(
         StartFailure.of(fault, step, Optional.of(Errno.name(errno)), message));
   }

@@ -55,18 +55,23 @@ public final class Spawner {
     return Spawn.canSetCgroup();
   }
 
-  /** How workloads are spawned here, and what stands in for CPU weights. */
-  public static List<Capability> capabilities(boolean bornInside) {
-    String gate =
-        "held at a gate, " + (Gate.isDash() ? "dash" : "/bin/sh and env") + ", until placed";
-    boolean born = bornInside && bearsInside();
+  /**
+   * How workloads are spawned here, and what stands in for CPU weights.
+   *
+   * @param grouped whether they get a group
+   * @param told whether the kernel tells how a child ended that it reaped itself
+   */
+  public static List<Capability> capabilities(boolean grouped, boolean bornInside, boolean told) {
+    String gate = "held at a gate, " + (Gate.isDash() ? "dash" : "/bin/sh and env") + ", until ";
+    String placed = bornInside && bearsInside() ? "posix_spawn into the cgroup" : gate + "placed";
+    String alone = "posix_spawn without a cgroup; for a weight " + gate + "reniced";
     return List.of(
-        Capability.of("spawn", State.YES, born ? "posix_spawn into the cgroup" : gate),
+        Capability.of("spawn", State.YES, grouped ? placed : alone),
         Capability.of("niceness", State.YES, Niceness.autogroups() ? "with autogroups" : "plain"),
-        sigchld());
+        sigchld(told));
   }
 
-  private static Capability sigchld() {
+  private static Capability sigchld(boolean told) {
     boolean ignored = false;
     try {
       String ign =
@@ -79,9 +84,13 @@ public final class Spawner {
     } catch (ErrnoException | NumberFormatException unknown) {
       return Capability.of("sigchld", State.PARTLY, "its disposition can't be read");
     }
+    String lost = told ? ", and of one that ends at once the status may be lost" : "";
     return ignored
-        ? Capability.of("sigchld", State.PARTLY, "ignored: the kernel reaps our children itself")
-            .cure("start the JVM with SIGCHLD at its default, or Linux 6.15 or later")
+        ? Capability.of(
+                "sigchld", State.PARTLY, "ignored: the kernel reaps our children itself" + lost)
+            .cure(
+                "start the JVM with SIGCHLD at its default"
+                    + (told ? "" : ", or Linux 6.15 or later"))
         : Capability.of("sigchld", State.YES, "not ignored");
   }
 
@@ -169,7 +178,9 @@ public final class Spawner {
                 program, arguments, environment.entries(), chdir(), stdio, admission.birthplace());
       } catch (ErrnoException e) {
         Program.check(program, directory); // names the cause better, if it can
-        throw SpawnException.of(Step.SPAWN, e);
+        boolean commands = SpawnException.WORKLOADS_FAULT.contains(e.errno());
+        boolean birth = admission.birthplace().isPresent(); // which may be what was refused
+        throw SpawnException.of(commands && !birth ? Step.EXEC : Step.SPAWN, e);
       }
       List<Integer> pipes = inheritedPipes();
       closeAll(opened); // leaves room for the pidfd
@@ -225,7 +236,7 @@ public final class Spawner {
           throw e;
         }
       } catch (ErrnoException e) {
-        throw SpawnException.of(Step.SPAWN, e);
+        throw SpawnException.of(e.errno() == Errno.E2BIG ? Step.EXEC : Step.SPAWN, e);
       }
     }
 
@@ -283,11 +294,24 @@ public final class Spawner {
               case INHERIT -> i;
               case SAME_AS_STDOUT -> stdio[STDOUT];
               case DISCARD -> nothing.getAsInt();
-              case TRUNCATE -> open(path, flags | Libc.O_TRUNC, opened);
+              case TRUNCATE -> open(path, flags, opened);
               case APPEND -> open(path, flags | Libc.O_APPEND, opened);
             };
       }
+      truncate(workload.stdout(), stdio[STDOUT]);
+      truncate(workload.stderr(), stdio[STDERR]);
       return stdio;
+    }
+
+    /** Only when all are open: a start that is refused leaves the old log alone. */
+    private static void truncate(Stdio output, int fd) throws SpawnException {
+      try {
+        if (truncates(output)) {
+          Libc.truncate(fd);
+        }
+      } catch (ErrnoException e) {
+        throw SpawnException.of(Step.STDIO, e);
+      }
     }
 
     private static boolean truncates(Stdio output) {
@@ -302,12 +326,17 @@ public final class Spawner {
       try {
         boolean there = !path.equals(NULL) && Libc.access(path, Libc.F_OK) == 0;
         if (there && Libc.stat(path).type() == Libc.S_IFIFO) {
+          boolean input = (flags & Libc.O_WRONLY) == 0;
+          String harm =
+              input
+                  ? "for whose writer the start would wait"
+                  : "which would kill the workload with its reader";
           throw new SpawnException(
               StartFailure.of(
                   Fault.WORKLOAD,
                   Step.STDIO,
                   Optional.empty(),
-                  path + " is a pipe, which would kill the workload with its reader; use a file"));
+                  path + " is a pipe, " + harm + "; use a file"));
         }
         int fd = Libc.aboveStdio(Libc.open(path, flags));
         opened.add(fd);

@@ -23,6 +23,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -104,6 +105,43 @@ class JobGroupKernelTest {
   }
 
   @Test
+  void apply_ioMaxOfOneDiskByTwoNames_keepsTheFirstRateAndRefusesTheSecond() throws Exception {
+    Path path = Path.of("/var/tmp");
+    String[] disk = diskOf(path).split(":");
+    IoMax byNumber = IoMax.device(Integer.parseInt(disk[0]), Integer.parseInt(disk[1]));
+    Limits limits =
+        Limits.NONE
+            .ioMax(IoMax.path(path).readBytesPerSecond(4 << 20))
+            .ioMax(byNumber.readBytesPerSecond(400 << 20).writesPerSecond(100))
+            .ioMax(IoMax.path(Path.of("/var")).writesPerSecond(50));
+    assumeTrue(diskOf(Path.of("/var")).equals(diskOf(path)), "/var and /var/tmp are two disks");
+    JobGroup group = host.create("job");
+    List<LimitOutcome> outcomes = group.apply(limits);
+
+    assertThat(outcomes)
+        .extracting(LimitOutcome::status)
+        .containsExactly(Status.APPLIED, Status.UNSUPPORTED, Status.APPLIED);
+    assertThat(outcomes.get(1).cure()).contains("the same disk as /var/tmp: give it one io.max");
+    assertThat(outcomes.get(1).get(Detail.FILE)).isPresent();
+    assertThat(group.readBack(Receipt.of(outcomes)).limits()).isEqualTo(outcomes);
+  }
+
+  @Test
+  void apply_ioMax_namesTheFileThatHoldsIt() throws Exception {
+    Path path = Path.of("/var/tmp");
+    Limits limits = Limits.NONE.ioMax(IoMax.path(path).writesPerSecond(100));
+    LimitOutcome outcome = host.create("job").apply(limits).get(0);
+
+    assertThat(Path.of(outcome.get(Detail.FILE).orElseThrow()))
+        .content()
+        .contains(diskOf(path) + " " + (host.unified() ? "rbps=max wbps=max riops=max wiops=" : ""))
+        .contains("100");
+    Limits none = Limits.NONE.ioMax(IoMax.device(4000, 77).writesPerSecond(10));
+    assertThat(host.create("refused").apply(none).get(0).get(Detail.FILE).orElseThrow())
+        .endsWith(host.unified() ? "io.max" : "blkio.throttle.write_iops_device");
+  }
+
+  @Test
   void apply_ioMaxOfNoDisk_isUnsupportedAndSaysWhy() throws Exception {
     Limits limits =
         Limits.NONE
@@ -151,6 +189,29 @@ class JobGroupKernelTest {
     assertThat(group.usage().get(Counter.OOM_KILLS)).hasValue(1);
     assertThat(group.usage().get(Counter.MEMORY_PEAK_BYTES).orElse(32 << 20))
         .isBetween(16L << 20, 33L << 20);
+  }
+
+  @Test
+  void memoryMax_hogInAGroupOfItsOwn_isCountedAndBlamedAllTheSame() throws Exception {
+    String file = host.unified() ? "memory.max" : "memory.limit_in_bytes";
+    JobGroup own = host.create("own");
+    own.apply(Limits.NONE.memoryMaxBytes(32 << 20));
+    assertThat(killedBeneath(own, "own")).contains(OomCause.OWN_LIMIT);
+
+    JobGroup above = host.create("above");
+    Files.writeString(host.directory("memory", "above").resolveSibling(file), "33554432");
+    assertThat(killedBeneath(above, "above")).contains(OomCause.ABOVE);
+  }
+
+  private Optional<OomCause> killedBeneath(JobGroup group, String id) throws Exception {
+    Path beneath = Files.createDirectory(host.directory("memory", id).resolve("beneath"));
+    Process hog = host.start("read go; " + HOG);
+    Files.writeString(beneath.resolve("cgroup.procs"), "" + hog.pid());
+    hog.getOutputStream().write('\n');
+    hog.getOutputStream().flush();
+    assertThat(hog.waitFor()).isEqualTo(137);
+    assertThat(group.usage().get(Counter.OOM_KILLS)).hasValue(1);
+    return group.oomKilled();
   }
 
   @Test

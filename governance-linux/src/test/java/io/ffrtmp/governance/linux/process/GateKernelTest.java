@@ -95,7 +95,8 @@ class GateKernelTest {
     args.forEach(arg -> arguments.add(arg.getBytes(UTF_8)));
     Gate.Command command = Gate.command(sh(shell), plain, program, arguments, env);
     int in = Libc.open("/dev/null", Libc.O_RDONLY);
-    int output = Libc.open(out.toString(), Libc.O_WRONLY | Libc.O_CREAT | Libc.O_TRUNC);
+    int output = Libc.open(out.toString(), Libc.O_WRONLY | Libc.O_CREAT);
+    Libc.truncate(output);
     try (Gate gate = new Gate()) {
       int[] ends = gate.childsEnds();
       int[] fds = {in, output, output, ends[0], ends[1]};

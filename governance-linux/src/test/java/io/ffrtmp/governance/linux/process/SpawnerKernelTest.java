@@ -3,6 +3,8 @@ package io.ffrtmp.governance.linux.process;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.junit.jupiter.api.Assumptions.abort;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.ffrtmp.governance.ExitStatus;
 import io.ffrtmp.governance.StartFailure;
@@ -14,6 +16,9 @@ import io.ffrtmp.governance.linux.HeldDescriptors;
 import io.ffrtmp.governance.linux.libc.Libc;
 import io.ffrtmp.governance.linux.observe.ExitReader;
 import java.io.IOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -208,11 +213,16 @@ class SpawnerKernelTest {
     head[18] = (byte) 0x16; // s390
     Files.write(elf, head);
     elf.toFile().setExecutable(true);
-    byte[] hollow = Files.readAllBytes(Path.of("/bin/true"));
+    byte[] whole = Files.readAllBytes(Path.of("/bin/true"));
+    byte[] hollow = whole.clone();
     hollow[56] = 0; // e_phnum: execve says ENOEXEC, and env(1) would run it as a script
     hollow[57] = 0;
     Path noHeaders = Files.write(dir.resolve("hollow"), hollow);
     noHeaders.toFile().setExecutable(true);
+    Path cutOff = Files.write(dir.resolve("cut"), Arrays.copyOf(whole, 64));
+    cutOff.toFile().setExecutable(true);
+    Path stub = Files.write(dir.resolve("stub"), Arrays.copyOf(hollow, 63));
+    stub.toFile().setExecutable(true);
     String long1 = "x".repeat(128 * 1024);
     int before = HeldDescriptors.count();
 
@@ -226,10 +236,12 @@ class SpawnerKernelTest {
     assertFailure(way, Workload.of(noInterpreter.toString()), Step.PROGRAM, "ENOENT");
     assertFailure(way, Workload.of(elf.toString()), Step.PROGRAM, "ENOEXEC");
     assertFailure(way, Workload.of(noHeaders.toString()), Step.PROGRAM, "ENOEXEC");
+    assertFailure(way, Workload.of(cutOff.toString()), Step.PROGRAM, "ENOEXEC");
+    assertFailure(way, Workload.of(stub.toString()), Step.PROGRAM, "ENOEXEC");
     assertFailure(way, Workload.of("true", long1), Step.PROGRAM, "E2BIG");
     assertFailure(way, Workload.of("true").environment("X", long1), Step.PROGRAM, "E2BIG");
     String[] many = Stream.generate(() -> long1.substring(10)).limit(64).toArray(String[]::new);
-    assertFailure(way, Workload.of("true", many), Step.SPAWN, "E2BIG");
+    assertFailure(way, Workload.of("true", many), Step.EXEC, "E2BIG");
     Workload ok = Workload.of("true");
     assertFailure(way, ok.directory(dir.resolve("none")), Step.DIRECTORY, "ENOENT");
     assertFailure(way, ok.directory(plain), Step.DIRECTORY, "ENOTDIR");
@@ -250,6 +262,96 @@ class SpawnerKernelTest {
     assertThat(failure.message()).contains(errno);
   }
 
+  @ParameterizedTest
+  @EnumSource
+  void script_firstLine_isReadAsTheKernelReadsIt(Way way) throws Exception {
+    Path script = dir.resolve("script");
+    String path = script.toString();
+    Path odd = dir.resolve("odd\r\u000b");
+    Files.copy(Path.of("/bin/true"), odd);
+    for (String line : List.of("#!/bin/sh\r\n", "#!/bin/sh\u000b -e\n", "#!\r/bin/sh\n")) {
+      script(script, line + "exit 0\n");
+      assertFailure(way, Workload.of(path), Step.PROGRAM, "ENOENT");
+    }
+    for (String line : List.of("#!\n", "#! \t\n", "#!" + "/".repeat(246) + "bin/true\n")) {
+      script(script, line + "exit 0\n");
+      assertFailure(way, Workload.of(path), Step.PROGRAM, "ENOEXEC");
+    }
+    String longest = "#!" + "/".repeat(245) + "bin/true\n";
+    String argument = "#! \t/bin/true " + "x".repeat(300) + "\n";
+    for (String line : List.of("#!" + odd + "\n", "#!/bin/true", longest, argument)) {
+      script(script, line);
+      assertThat(exit(way, Workload.of(path))).as(line).isEqualTo(new ExitStatus.Exited(0));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void program_thatIsBeingWritten_failsAtTheExec(Way way) throws Exception {
+    Path program = Files.copy(Path.of("/bin/true"), dir.resolve("program"));
+    Spawner.Prepared prepared = spawner.prepare(Workload.of(program.toString()));
+    int writer = Libc.open(program.toString(), Libc.O_WRONLY);
+    try (var pidfd = prepared.spawn(way).pidfd().orElseThrow()) {
+      ExitReader.reap(pidfd);
+      abort("this kernel executes what is being written to"); // such as Linux 6.11
+    } catch (SpawnException e) {
+      assertThat(e.failure().step()).isEqualTo(Step.EXEC);
+      assertThat(e.failure().fault()).isEqualTo(Fault.WORKLOAD);
+      assertThat(e.failure().errno().orElse("")).isEqualTo(way == Way.DIRECT ? "ETXTBSY" : "");
+    } finally {
+      Libc.close(writer);
+    }
+    assertThat(children()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void stdio_fileThatCannotBeOpened_isTheWorkloadsFault(Way way) throws Exception {
+    Path socket = dir.resolve("socket");
+    Workload ok = Workload.of("true");
+    try (ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+      server.bind(UnixDomainSocketAddress.of(socket));
+      assertFailure(way, ok.stdout(Stdio.append(socket)), Step.STDIO, "ENXIO");
+      assertFailure(way, ok.stdin(socket), Step.STDIO, "ENXIO");
+    }
+  }
+
+  @Test
+  void stdio_immutableFile_isTheWorkloadsFault() throws Exception {
+    Path log = Files.createFile(dir.resolve("log"));
+    boolean immutable = chattr("+i", log) == 0;
+    assumeTrue(immutable, "can't make a file immutable here");
+    try {
+      Workload ok = Workload.of("true").stdout(Stdio.append(log));
+      assertFailure(Way.DIRECT, ok, Step.STDIO, "EPERM");
+    } finally {
+      chattr("-i", log);
+    }
+  }
+
+  private static int chattr(String mode, Path file) throws Exception {
+    String[] command = {"sh", "-c", "exec chattr \"$@\"", "sh", mode, file.toString()};
+    return new ProcessBuilder(command).start().waitFor();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void logs_ofAStartThatIsRefused_areNotEmptied(Way way) throws Exception {
+    Path out = Files.writeString(dir.resolve("out"), "precious");
+    Path err = Files.writeString(dir.resolve("err"), "precious");
+    Workload workload = Workload.of("true").stdout(Stdio.truncate(out));
+    assertFailure(way, workload.stderr(Stdio.append(dir.resolve("no/log"))), Step.STDIO, "ENOENT");
+    assertFailure(way, workload.stderr(Stdio.truncate(dir)), Step.STDIO, "EISDIR");
+    assertThat(out).hasContent("precious");
+
+    exit(way, workload.stderr(Stdio.truncate(err)));
+    assertThat(out).isEmptyFile();
+    assertThat(err).isEmptyFile();
+    Path device = Path.of("/dev/full");
+    assertThat(exit(way, Workload.of("true").stdout(Stdio.truncate(device))))
+        .isEqualTo(new ExitStatus.Exited(0));
+  }
+
   @Test
   void gate_programVanishesAfterThePreCheck_isAFailureNotAnExit127() throws Exception {
     Path program = script(dir.resolve("gone"), "#!/bin/sh\n");
@@ -262,16 +364,17 @@ class SpawnerKernelTest {
   }
 
   @Test
-  void pipe_asOutput_isRefused() throws Exception {
+  void pipe_asOutputOrInput_isRefusedForItsOwnReason() throws Exception {
     Path fifo = dir.resolve("fifo");
     assertThat(exit(Way.DIRECT, Workload.of("mkfifo", fifo.toString())))
         .isEqualTo(new ExitStatus.Exited(0));
-    StartFailure failure =
-        catchThrowableOfType(
-                SpawnException.class,
-                () -> exit(Way.DIRECT, Workload.of("true").stdout(Stdio.append(fifo))))
-            .failure();
-    assertThat(failure.step()).isEqualTo(Step.STDIO);
+    Workload ok = Workload.of("true");
+    for (Workload each : List.of(ok.stdout(Stdio.append(fifo)), ok.stdin(fifo))) {
+      StartFailure failure =
+          catchThrowableOfType(SpawnException.class, () -> exit(Way.DIRECT, each)).failure();
+      assertThat(failure.step()).isEqualTo(Step.STDIO);
+      assertThat(failure.message()).contains(each.stdin().isEmpty() ? "its reader" : "writer");
+    }
   }
 
   @Test
