@@ -135,6 +135,39 @@ class RecoverKernelTest {
   }
 
   @Test
+  void leaderMovedOutWhileNobodyWatched_losesTheLimitsThatItLeft() throws Exception {
+    startAndDie("600", "strayed");
+    String out = name + "-out";
+    tree.make(out);
+    try (Governor governor = open()) {
+      JobTree.move(started.get(0), tree.mount("cpu").resolve(out));
+      StartedJob job = (StartedJob) governor.recover().jobs().get(0);
+      Status memory = tree.unified("memory") ? Status.LOST : Status.APPLIED;
+      assertThat(statuses(job.receipt())).containsExactly(Status.LOST, memory);
+      assertThat(job.receipt().limits().get(0).cure().orElseThrow())
+          .contains(out)
+          .contains(tree.group("cpu", "strayed") + "/cgroup.procs");
+      assertThat(job.detach().verdict()).isEqualTo(Verdict.LIMITS_LOST);
+    } finally {
+      tree.remove(out);
+    }
+  }
+
+  @Test
+  void leaderInASubgroupOfItsOwn_isStillInsideItsLimits() throws Exception {
+    startAndDie("600", "deeper");
+    for (Path group : tree.groups("deeper")) {
+      JobTree.move(started.get(0), Files.createDirectory(group.resolve("below")));
+    }
+    try (Governor governor = open()) {
+      StartedJob job = (StartedJob) governor.recover().jobs().get(0);
+      assertThat(job.receipt().allInForce()).as("%s", job.receipt()).isTrue();
+      job.kill();
+      job.await();
+    }
+  }
+
+  @Test
   void endedWhileNobodyWatched_hasAResult_once() throws Exception {
     startAndDie("600", "short");
     long pid = started.get(0);

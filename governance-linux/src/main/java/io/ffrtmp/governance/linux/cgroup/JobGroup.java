@@ -99,12 +99,15 @@ public final class JobGroup {
   }
 
   /**
-   * What became of the limits that another JVM asked for; those of which nothing holds are lost,
-   * but for those that never were in force.
+   * What became of the limits that another JVM asked for; those of which nothing holds the leader
+   * are lost, but for those that never were in force.
    *
    * @throws ErrnoException if one can't be read, though it may hold
    */
   public Receipt verify(Mark mark) throws ErrnoException {
+    Optional<Integer> leader = mark.leader().filter(ProcessKey::alive).map(ProcessKey::pid);
+    String membership =
+        leader.isPresent() ? Residence.membership(files, leader.get()).orElse("") : "";
     List<LimitOutcome> outcomes = new ArrayList<>();
     for (Mark.Asked each : Mark.asked(mark.limits())) {
       Optional<LimitOutcome> unmet =
@@ -112,23 +115,36 @@ public final class JobGroup {
       outcomes.add(
           unmet.isPresent()
               ? unmet.get().with(LimitOutcome.Detail.CURE, "told when the job began, unverified")
-              : verify(each));
+              : verify(each, membership));
     }
     return Receipt.of(outcomes);
   }
 
-  private LimitOutcome verify(Mark.Asked asked) throws ErrnoException {
+  private LimitOutcome verify(Mark.Asked asked, String membership) throws ErrnoException {
     Control control = Control.values()[asked.limit().ordinal()];
     LimitOutcome lost = LimitOutcome.of(asked.limit(), LimitOutcome.Status.LOST, asked.text());
     try {
       Optional<Group> group = holding(control);
-      return group.isPresent() ? control.verify(files, group.get(), asked.text()) : lost;
+      return group.isPresent()
+          ? lostOutside(membership, group.get(), control.verify(files, group.get(), asked.text()))
+          : lost;
     } catch (ErrnoException e) {
       if (!Control.gone(e)) {
         throw e;
       }
       return lost.with(LimitOutcome.Detail.ERRNO, e.name());
     }
+  }
+
+  private static LimitOutcome lostOutside(String membership, Group group, LimitOutcome outcome) {
+    return group
+        .hierarchy()
+        .pathIn(membership)
+        .filter(path -> !group.contains(path))
+        .map(
+            path -> "its process is in " + path + " now: write it to " + group.file("cgroup.procs"))
+        .map(cure -> outcome.status(LimitOutcome.Status.LOST).with(LimitOutcome.Detail.CURE, cure))
+        .orElse(outcome);
   }
 
   /**

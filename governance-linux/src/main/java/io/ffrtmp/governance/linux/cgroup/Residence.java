@@ -50,13 +50,34 @@ public final class Residence {
   }
 
   /**
+   * The cgroups of a process by a thread that runs, as v1 shows the root for one that exits; empty
+   * if none does.
+   */
+  static Optional<String> membership(CgroupFiles files, int pid) throws ErrnoException {
+    String process = "/proc/" + pid;
+    String text = files.read(process + "/cgroup");
+    if (text.startsWith("0::") || ProcessKey.running(files.read(process + "/stat"))) {
+      return Optional.of(text);
+    }
+    for (String task : files.subdirectories(process + "/task")) {
+      text = files.read(task + "/cgroup");
+      if (ProcessKey.running(files.read(task + "/stat"))) {
+        return Optional.of(text);
+      }
+    }
+    return Optional.empty();
+  }
+
+  /**
    * Whether another process lives neither here nor in the group, be it in part, as one that is born
    * while its parent is moved. One that exits does not: v1 shows the root for it.
    */
   public boolean isElsewhere(int pid, JobGroup group) throws ErrnoException {
-    String other = files.read("/proc/" + pid + "/cgroup");
-    return !hierarchies.job().stream().allMatch(it -> same(it, other) || group.isIn(it, other))
-        && ProcessKey.running(files.read("/proc/" + pid + "/stat"));
+    return membership(files, pid).stream()
+        .anyMatch(
+            other ->
+                !hierarchies.job().stream()
+                    .allMatch(it -> same(it, other) || group.isIn(it, other)));
   }
 
   private boolean same(Hierarchy hierarchy, String other) {
