@@ -115,9 +115,9 @@ final class Recover {
     return false;
   }
 
-  /** It died between making the group and moving the process, which lives where it always did. */
+  /** It died before it moved the process, or after it put it back, and that lives. */
   private static boolean halfAttached(Mark mark) {
-    return mark.mode() == Mode.ATTACH && mark.leader().filter(ProcessKey::alive).isPresent();
+    return mark.halfAttached() && mark.leader().filter(ProcessKey::alive).isPresent();
   }
 
   private boolean take(Found found, Mark mark, ProcessKey leader, JobGroup group) {

@@ -3,6 +3,8 @@ package io.ffrtmp.governance.linux.cgroup;
 import io.ffrtmp.governance.Evidence.OomCause;
 import io.ffrtmp.governance.Limit;
 import io.ffrtmp.governance.LimitOutcome;
+import io.ffrtmp.governance.LimitOutcome.Detail;
+import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Moved;
 import io.ffrtmp.governance.Moved.NotMoved;
@@ -28,6 +30,9 @@ import org.slf4j.LoggerFactory;
  * base none at all. It outlives us. Thread-safe.
  */
 public final class JobGroup {
+  private static final String HALF_ATTACHED =
+      "its governor died while it attached or released: release it, and attach again";
+
   private static final Logger LOG = LoggerFactory.getLogger(JobGroup.class);
 
   private final CgroupFiles files;
@@ -114,15 +119,22 @@ public final class JobGroup {
           mark.unmet(each).map(it -> LimitOutcome.of(each.limit(), it, each.text()));
       outcomes.add(
           unmet.isPresent()
-              ? unmet.get().with(LimitOutcome.Detail.CURE, "told when the job began, unverified")
+              ? unmet.get().with(Detail.CURE, "told when the job began, unverified")
               : verify(each, membership));
+    }
+    if (mark.halfAttached()) { // nobody told that they were ever in force
+      outcomes.replaceAll(
+          each ->
+              each.status() == Status.LOST
+                  ? each.status(Status.DENIED).with(Detail.CURE, HALF_ATTACHED)
+                  : each);
     }
     return Receipt.of(outcomes);
   }
 
   private LimitOutcome verify(Mark.Asked asked, String membership) throws ErrnoException {
     Control control = Control.values()[asked.limit().ordinal()];
-    LimitOutcome lost = LimitOutcome.of(asked.limit(), LimitOutcome.Status.LOST, asked.text());
+    LimitOutcome lost = LimitOutcome.of(asked.limit(), Status.LOST, asked.text());
     try {
       Optional<Group> group = holding(control);
       return group.isPresent()
@@ -132,7 +144,7 @@ public final class JobGroup {
       if (!Control.gone(e)) {
         throw e;
       }
-      return lost.with(LimitOutcome.Detail.ERRNO, e.name());
+      return lost.with(Detail.ERRNO, e.name());
     }
   }
 
@@ -142,8 +154,12 @@ public final class JobGroup {
         .pathIn(membership)
         .filter(path -> !group.contains(path))
         .map(
-            path -> "its process is in " + path + " now: write it to " + group.file("cgroup.procs"))
-        .map(cure -> outcome.status(LimitOutcome.Status.LOST).with(LimitOutcome.Detail.CURE, cure))
+            path ->
+                "its process is in "
+                    + path
+                    + " now: write its number to "
+                    + group.file("cgroup.procs"))
+        .map(cure -> outcome.status(Status.LOST).with(Detail.CURE, cure))
         .orElse(outcome);
   }
 
@@ -153,7 +169,9 @@ public final class JobGroup {
    * @throws ErrnoException if a limit can't be read, though it may hold
    */
   public Remains remains(Mark mark) throws ErrnoException {
-    return new Remains(mark, verify(mark), usage(), oomKilled(), members().size());
+    Receipt verified = verify(mark);
+    Receipt receipt = mark.moved().map(verified::moved).orElse(verified);
+    return new Remains(mark, receipt, usage(), oomKilled(), members().size());
   }
 
   /**
@@ -212,6 +230,11 @@ public final class JobGroup {
    * @return who could not be put back, or is elsewhere now, and why
    */
   public List<NotMoved> release(Mark mark) {
+    try {
+      mark(mark.halfReleased());
+    } catch (ErrnoException e) { // then it is told as moved out if we die on the way
+      LOG.debug("{} keeps its mark", this, e);
+    }
     return exists() ? new Release(files, home, this, mark).all() : List.of();
   }
 
