@@ -103,7 +103,9 @@ final class Recover {
     } else if (leader.isEmpty() && populated) {
       leave(found, "processes of a job live in it that has ended, or never came to be");
     } else if (leader.isEmpty() || (halfAttached(mark) && !populated)) {
-      group.discard();
+      if (!group.discard()) {
+        leave(found, "it is empty, and can't be removed: recover the jobs beneath it first");
+      }
     } else {
       Home.Claim claim = found.home().claim(found.id());
       if (claim.mark().isEmpty()) {

@@ -383,10 +383,13 @@ public final class JobGroup {
     return unified() && Call.unless(Errno.ENOENT, () -> files.write(this + "/cgroup.kill", "1"));
   }
 
-  /** Removes the group where no process lives, the primary last; true once it is gone. */
+  /**
+   * Removes the group where no process lives, the primary last; true once it is gone. It stays as
+   * long as a job lies beneath whose end was told nobody.
+   */
   public boolean remove() {
-    boolean gone = true;
     List<Group> groups = groups();
+    boolean gone = groups.isEmpty() || !subtree(groups.get(0)).hasJobs();
     for (int i = groups.size() - 1; i >= 0 && gone; i--) {
       gone = subtree(groups.get(i)).remove();
     }
