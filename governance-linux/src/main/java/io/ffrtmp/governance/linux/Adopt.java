@@ -26,6 +26,7 @@ import io.ffrtmp.governance.linux.process.ProcStatus;
 import io.ffrtmp.governance.linux.process.ProcessTree;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Supplier;
@@ -154,10 +155,10 @@ final class Adopt {
     int pid = (int) asked.pid();
     Residence residence = Residence.of(files, hierarchies, pid);
     refuseIfGoverned(pid, residence);
-    if (stat.threads() > 1 && residence.isSpread(pid)) {
+    Optional<String> unmovable = stat.threads() > 1 ? residence.unmovable(pid) : Optional.empty();
+    if (unmovable.isPresent()) {
       throw new AttachRefusedException(
-          Reason.THREADS_SPREAD,
-          "the threads of process " + pid + " live in several cgroups: a move would collapse them");
+          Reason.THREADS_SPREAD, "process " + pid + " can't be moved: " + unmovable.get());
     }
     Supplier<Set<Integer>> tree = () -> ProcessTree.of(pid);
     refuseIfInUse(asked.limits().memoryMaxBytes(), tree, pid);

@@ -257,7 +257,7 @@ public final class JobGroup {
   /** Whether a process lives in the group in any hierarchy, or that can't be told. */
   boolean mayHold(int pid) {
     try {
-      String membership = files.read("/proc/" + pid + "/cgroup");
+      String membership = Residence.membership(files, pid).orElse("");
       return groups().stream()
           .anyMatch(each -> each.hierarchy().pathIn(membership).filter(each::contains).isPresent());
     } catch (ErrnoException e) {
@@ -278,7 +278,7 @@ public final class JobGroup {
   /** Whether the kernel names the group that carries a limit for a process; false if unknown. */
   public boolean holds(int pid, Limit limit) {
     try {
-      String membership = files.read("/proc/" + pid + "/cgroup");
+      String membership = Residence.membership(files, pid).orElse("");
       return holding(Control.values()[limit.ordinal()])
           .filter(it -> it.isIn(membership))
           .isPresent();
@@ -295,7 +295,7 @@ public final class JobGroup {
 
   /** Whether the kernel names this very group for a process, in every hierarchy. */
   public boolean holds(int pid) throws ErrnoException {
-    String membership = files.read("/proc/" + pid + "/cgroup");
+    String membership = Residence.membership(files, pid).orElse("");
     return placedIn().stream().allMatch(each -> each.isIn(membership));
   }
 
@@ -305,12 +305,12 @@ public final class JobGroup {
    */
   public boolean movedOut(int pid) {
     try {
-      String membership = files.read("/proc/" + pid + "/cgroup");
-      boolean running = unified() || ProcessKey.running(files.read("/proc/" + pid + "/stat"));
-      return running
+      Optional<String> membership = Residence.membership(files, pid);
+      return membership.isPresent()
           && groups().stream()
               .anyMatch(
-                  each -> each.hierarchy().pathIn(membership).filter(each::contains).isEmpty());
+                  each ->
+                      each.hierarchy().pathIn(membership.get()).filter(each::contains).isEmpty());
     } catch (ErrnoException e) {
       return false;
     }

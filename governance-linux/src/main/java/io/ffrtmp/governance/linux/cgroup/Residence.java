@@ -46,7 +46,7 @@ public final class Residence {
   /** Of a process; ENOENT or ESRCH if it is gone. */
   public static Residence of(CgroupFiles files, Hierarchies hierarchies, int pid)
       throws ErrnoException {
-    return new Residence(files, hierarchies, files.read("/proc/" + pid + "/cgroup"));
+    return new Residence(files, hierarchies, membership(files, pid).orElse(""));
   }
 
   /**
@@ -84,20 +84,25 @@ public final class Residence {
     return hierarchy.pathIn(other).equals(hierarchy.pathIn(membership));
   }
 
-  /** Whether a thread of the process lives elsewhere; a move would collapse them into one place. */
-  public boolean isSpread(int pid) {
-    try (DirectoryStream<Path> tasks =
-        Files.newDirectoryStream(Path.of("/proc/" + pid + "/task"))) {
+  /** Why a process with several threads can't be moved as one and back, if it can't. */
+  public Optional<String> unmovable(int pid) {
+    String process = "/proc/" + pid;
+    try (DirectoryStream<Path> tasks = Files.newDirectoryStream(Path.of(process + "/task"))) {
+      boolean unified = groups.stream().anyMatch(Group::unified);
+      if (unified && !ProcessKey.running(files.read(process + "/stat"))) {
+        return Optional.of("its first thread has ended, and v2 would move and list only others");
+      }
       for (Path task : tasks) {
         String other = files.read(task + "/cgroup");
-        if (!hierarchies.job().stream().allMatch(each -> same(each, other))) {
-          return true;
+        if (!hierarchies.job().stream().allMatch(each -> same(each, other))
+            && ProcessKey.running(files.read(task + "/stat"))) {
+          return Optional.of("its threads live in several cgroups, which a move would collapse");
         }
       }
     } catch (IOException gone) {
-      return false; // a thread that has ended, or all of them: the proof after the move tells
+      return Optional.empty(); // a thread that has ended, or all of them: the proof tells
     }
-    return false;
+    return Optional.empty();
   }
 
   /** The job that the process belongs to; one that we belong to ourselves does not count. */
