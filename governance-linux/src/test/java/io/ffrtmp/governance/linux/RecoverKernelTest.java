@@ -233,7 +233,8 @@ class RecoverKernelTest {
       assertThat(recovery.jobs()).isEmpty();
       assertThat(recovery.leftovers())
           .singleElement()
-          .satisfies(it -> assertThat(it.group()).isEqualTo(group.toString()));
+          .satisfies(it -> assertThat(it.group()).isEqualTo(group.toString()))
+          .satisfies(it -> assertThat(it.reason()).contains("processes live in it"));
       assertThat(Files.exists(group)).isTrue();
       assertThat(JobTree.alive(started.get(0))).isTrue();
     }

@@ -3,6 +3,7 @@ package io.ffrtmp.governance.linux.cgroup;
 import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Libc;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -105,21 +106,37 @@ public final class Residence {
     return Optional.empty();
   }
 
+  /** What a mark says, and the user who made its group and may have written anything. */
+  public record Job(Mark mark, int user) {}
+
   /** The job that the process belongs to; one that we belong to ourselves does not count. */
-  public Optional<Mark> job() throws ErrnoException {
+  public Optional<Job> job() throws ErrnoException {
     for (Group each : groups) {
       String top = each.hierarchy().mountPoint();
       String own = each.hierarchy().directory(each.hierarchy().own()).orElse(top) + "/";
       for (String at = each.directory();
           at.length() > top.length() && !own.startsWith(at + "/");
           at = at.substring(0, at.lastIndexOf('/'))) {
-        Optional<Mark> mark = files.mark(at).flatMap(Mark::parse);
+        Optional<Mark> mark = mark(at);
         if (mark.isPresent()) {
-          return mark;
+          return Optional.of(new Job(mark.get(), Libc.stat(at).user()));
         }
       }
     }
     return Optional.empty();
+  }
+
+  /** A mark that names its group; none where it is closed to us, as we can move nobody there. */
+  private Optional<Mark> mark(String directory) throws ErrnoException {
+    try {
+      Optional<Mark> mark = files.mark(directory).flatMap(Mark::parse);
+      return mark.filter(it -> directory.endsWith("/" + it.id()));
+    } catch (ErrnoException e) {
+      if (e.errno() != Errno.EACCES) {
+        throw e;
+      }
+      return Optional.empty();
+    }
   }
 
   /**
@@ -157,8 +174,14 @@ public final class Residence {
   private Set<Integer> members(Group group) throws ErrnoException {
     Set<Integer> members = new HashSet<>();
     if (!group.hierarchy().isSystemRoot(group.directory())) {
-      String pids = files.read(group.file("cgroup.procs"));
-      pids.lines().forEach(pid -> members.add((int) Counters.number(pid).orElse(0)));
+      try {
+        String pids = files.read(group.file("cgroup.procs"));
+        pids.lines().forEach(pid -> members.add((int) Counters.number(pid).orElse(0)));
+      } catch (ErrnoException e) {
+        if (e.errno() != Errno.EACCES) { // then no group can be made there, either
+          throw e;
+        }
+      }
     }
     return members;
   }

@@ -87,7 +87,8 @@ public final class Search {
       return; // another base's job, or the part of a job that has its mark in another hierarchy
     }
     Home home = inBase ? base.home() : mark.map(this::home).orElse(base.home());
-    found.add(new Found(directory, home, mark, refusal(directory, home, mark)));
+    found.add(
+        new Found(directory, home, mark, refusal(new Group(hierarchy, directory), home, mark)));
   }
 
   /**
@@ -119,18 +120,22 @@ public final class Search {
     return base.home().elsewhere(places, Map.of());
   }
 
-  private static String refusal(String directory, Home home, Optional<Mark> mark) {
+  private String refusal(Group group, Home home, Optional<Mark> mark) {
     try {
-      int owner = maker(directory);
+      int owner = maker(group.directory());
       if (owner != Libc.geteuid()) {
         return "user " + owner + " made it: recover as that user";
       }
     } catch (ErrnoException gone) {
       return "it is gone";
     }
-    boolean known =
-        mark.isPresent()
-            && directory.equals(home.exists() ? home.group(mark.get().id()).toString() : "");
-    return known ? "" : "it bears no mark that we know: look at it, and remove it by rmdir";
+    String job = mark.filter(it -> home.exists()).map(it -> home.group(it.id()) + "").orElse("");
+    if (group.directory().equals(job)) {
+      return "";
+    }
+    return new Subtree(files, group).populated()
+        ? "it bears no mark that we know, and processes live in it: recover with the version that"
+            + " made it, or undo it by hand (docs/attach.md)"
+        : "it bears no mark that we know: look at it, and remove it by rmdir";
   }
 }
