@@ -20,12 +20,14 @@ import io.ffrtmp.governance.linux.cgroup.ProcessKey;
 import io.ffrtmp.governance.linux.cgroup.Residence;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Libc;
 import io.ffrtmp.governance.linux.libc.Pidfd;
 import io.ffrtmp.governance.linux.process.ProcStat;
 import io.ffrtmp.governance.linux.process.ProcStatus;
 import io.ffrtmp.governance.linux.process.ProcessTree;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Supplier;
@@ -154,10 +156,10 @@ final class Adopt {
     int pid = (int) asked.pid();
     Residence residence = Residence.of(files, hierarchies, pid);
     refuseIfGoverned(pid, residence);
-    if (stat.threads() > 1 && residence.isSpread(pid)) {
+    Optional<String> unmovable = stat.threads() > 1 ? residence.unmovable(pid) : Optional.empty();
+    if (unmovable.isPresent()) {
       throw new AttachRefusedException(
-          Reason.THREADS_SPREAD,
-          "the threads of process " + pid + " live in several cgroups: a move would collapse them");
+          Reason.THREADS_SPREAD, "process " + pid + " can't be moved: " + unmovable.get());
     }
     Supplier<Set<Integer>> tree = () -> ProcessTree.of(pid);
     refuseIfInUse(asked.limits().memoryMaxBytes(), tree, pid);
@@ -192,6 +194,9 @@ final class Adopt {
       }
       mark = mark.unmet(receipt.limits());
       group.mark(mark);
+      if (!group.exists()) {
+        moved.notMoved().forEach(it -> LOG.warn("job {} is only observed: {}", id, it.reason()));
+      }
       done = true;
       return new Adopted(pidfd, group, mark, receipt);
     } catch (AttachRefusedException e) {
@@ -227,21 +232,26 @@ final class Adopt {
   }
 
   private static void refuseIfGoverned(int pid, Residence residence) throws ErrnoException {
-    if (residence.job().isPresent()) {
-      Mark job = residence.job().get();
-      boolean living = job.leader().filter(ProcessKey::alive).isPresent();
-      String nobody =
-          living
-              ? "which nobody governs now: recover() takes it over"
-              : "whose own process has ended: put this one back by hand first (docs/attach.md)";
-      String owner =
-          job.liveOwner()
-              .map(it -> "which process " + it.pid() + " governs: detach it there")
-              .orElse(nobody);
+    Optional<Residence.Job> job = residence.job();
+    if (job.isPresent()) {
       throw new AttachRefusedException(
           Reason.ALREADY_GOVERNED,
-          "process " + pid + " belongs to job '" + job.id() + "', " + owner);
+          "process " + pid + " belongs to job '" + job.get().mark().id() + "', " + who(job.get()));
     }
+  }
+
+  private static String who(Residence.Job job) {
+    Optional<ProcessKey> owner = job.mark().liveOwner();
+    boolean ours = job.user() == Libc.geteuid();
+    String recover = ours ? "recover() takes it over" : "recover as user " + job.user();
+    if (!ours && job.user() != 0) { // whose word on it proves nothing
+      return "by the mark of a group that user " + job.user() + " made: detach or " + recover;
+    } else if (owner.isPresent()) {
+      return "which process " + owner.get().pid() + " governs: detach it there";
+    }
+    return job.mark().leader().filter(ProcessKey::alive).isPresent()
+        ? "which nobody governs now: " + recover
+        : "whose own process has ended: put this one back by hand first (docs/attach.md)";
   }
 
   private static void refuseIfInUse(OptionalLong most, Supplier<Set<Integer>> tree, int pid) {
@@ -268,7 +278,6 @@ final class Adopt {
       if (SHORTAGES.contains(e.errno())) {
         throw e;
       }
-      LOG.warn("job {} is only observed: {}", id, e.getMessage());
       return home.none(e);
     }
   }
@@ -279,7 +288,6 @@ final class Adopt {
     if (e.errno() == Errno.ESRCH || SHORTAGES.contains(e.errno())) {
       throw e.errno() == Errno.ESRCH ? ended(pid) : refused(pid, e);
     }
-    LOG.warn("process {} is only observed: {}", pid, e.getMessage());
     putBack(group, mark);
     return home.none(e);
   }

@@ -111,8 +111,9 @@ final class Move {
   }
 
   private void join(int pid, ProcStat before) throws ErrnoException {
-    if (before.threads() > 1 && residence.isSpread(pid)) {
-      notMoved.add(new NotMoved(pid, "its threads live in several cgroups"));
+    Optional<String> unmovable = before.threads() > 1 ? residence.unmovable(pid) : Optional.empty();
+    if (unmovable.isPresent()) {
+      notMoved.add(new NotMoved(pid, unmovable.get()));
       return;
     }
     group.join(pid);

@@ -81,7 +81,7 @@ final class Recover {
   }
 
   private static String governs(ProcessKey owner) {
-    return "process " + owner.pid() + " governs it";
+    return "process " + owner.pid() + " governs it: detach it there";
   }
 
   private void leave(Found found, String reason) {
@@ -101,9 +101,12 @@ final class Recover {
       String elsewhere = "its leader lives in another pid namespace: recover there";
       leave(found, thisBoot ? elsewhere : "its mark is of another boot: look at it by hand");
     } else if (leader.isEmpty() && populated) {
-      leave(found, "processes of a job live in it that has ended, or never came to be");
+      String whose = "processes live in it whose job has ended, or never came to be";
+      leave(found, whose + ": end them, or put them back by hand (docs/attach.md)");
     } else if (leader.isEmpty() || (halfAttached(mark) && !populated)) {
-      group.discard();
+      if (!group.discard()) {
+        leave(found, "it is empty, and can't be removed: recover the jobs beneath it first");
+      }
     } else {
       Home.Claim claim = found.home().claim(found.id());
       if (claim.mark().isEmpty()) {
@@ -115,9 +118,9 @@ final class Recover {
     return false;
   }
 
-  /** It died between making the group and moving the process, which lives where it always did. */
+  /** It died before it moved the process, or after it put it back, and that lives. */
   private static boolean halfAttached(Mark mark) {
-    return mark.mode() == Mode.ATTACH && mark.leader().filter(ProcessKey::alive).isPresent();
+    return mark.halfAttached() && mark.leader().filter(ProcessKey::alive).isPresent();
   }
 
   private boolean take(Found found, Mark mark, ProcessKey leader, JobGroup group) {

@@ -8,6 +8,8 @@ import io.ffrtmp.governance.Attachment;
 import io.ffrtmp.governance.CpuMax;
 import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.Job;
+import io.ffrtmp.governance.LimitOutcome.Detail;
+import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Recovery;
 import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
@@ -120,7 +122,10 @@ class AttachDeathKernelTest {
       assertThat(jobs).hasSize(at.job ? 1 : 0);
       for (Job each : jobs) {
         assertThat(each.pid()).isEqualTo(target.pid());
-        assertThat(((AttachedJob) each).release().receipt().limits()).hasSize(2);
+        assertThat(((AttachedJob) each).release().receipt().limits())
+            .hasSize(2)
+            .allMatch(it -> it.status() != Status.LOST, "nobody else has changed it")
+            .allMatch(it -> it.status() != Status.DENIED || it.get(Detail.WRITTEN).isEmpty());
       }
     }
     assertThat(unit.state()).isEqualTo(before);

@@ -20,6 +20,7 @@ import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Moved;
 import io.ffrtmp.governance.Signal;
 import io.ffrtmp.governance.Verdict;
+import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -259,6 +260,25 @@ class AttachKernelTest {
     assertThatThrownBy(() -> governor.attach(attachment))
         .isInstanceOfSatisfying(
             AttachRefusedException.class, e -> assertThat(e.reason()).isEqualTo(reason));
+  }
+
+  @Test
+  void attach_insideAGroupThatBearsAForgedMark_namesItsMaker_orTakesNoNoticeOfIt()
+      throws Exception {
+    assumeTrue(LinuxHost.root(), "needs root, to give a group away");
+    Process process = sleeper();
+    governor.attach(of(process)).detach();
+    Path group = tree.group("memory", "stream");
+    Files.setAttribute(group, "unix:uid", 65534);
+    assertThatThrownBy(() -> governor.attach(of(process).jobId("other")))
+        .isInstanceOf(AttachRefusedException.class)
+        .hasMessageContaining("user 65534 made");
+    Files.setAttribute(group, "unix:uid", 0);
+
+    byte[] mark = CgroupFiles.kernel().mark(group.toString()).orElseThrow();
+    CgroupFiles.kernel().mark(tree.mount("memory").resolve(unit.name).toString(), mark);
+    ((AttachedJob) governor.recover().jobs().get(0)).release();
+    governor.attach(of(process)).release(); // of another name than the mark says
   }
 
   @Test

@@ -1,10 +1,10 @@
 package io.ffrtmp.governance.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.ffrtmp.governance.AttachRefusedException;
-import io.ffrtmp.governance.AttachRefusedException.Reason;
 import io.ffrtmp.governance.AttachedJob;
 import io.ffrtmp.governance.Attachment;
 import io.ffrtmp.governance.CpuMax;
@@ -145,22 +145,19 @@ class OddTargetsKernelTest {
   }
 
   @Test
-  void withoutItsFirstThread_isNotTakenForDead_andNotMovedOutOfItsPlace() throws Exception {
+  void withoutItsFirstThread_isAttachedTo_orRefusedWhereThatCantBeMoved() throws Exception {
     long pid = compiled(LEADERLESS).pid();
-    RunContract.soon().until(() -> JobTree.state(pid).filter(it -> it == 'Z').isPresent());
-    Path memory = unit.tree.mount("memory").resolve(unit.name);
-    try (Governor governor = LinuxGovernor.builder().directoryName("ffrtmp-odd").open()) {
-      try {
-        AttachedJob job = governor.attach(Attachment.of(pid).jobId("odd").limits(LIMITS));
-        assertThat(job.await(Duration.ofMillis(50))).isEmpty();
-        job.release();
-      } catch (AttachRefusedException e) {
-        assertThat(e.reason()).as("%s", e).isEqualTo(Reason.THREADS_SPREAD);
-      }
-    }
     if (!unit.tree.unified("memory")) {
-      assertThat(Files.readAllLines(memory.resolve("tasks"))).hasSize(1);
+      assertAttached(pid, 'Z');
+      return;
     }
-    assertThat(JobTree.pids(memory)).contains(pid);
+    awaitState(pid, 'Z');
+    Map<String, String> before = unit.state();
+    try (Governor governor = LinuxGovernor.builder().directoryName("ffrtmp-odd").open()) {
+      assertThatThrownBy(() -> governor.attach(Attachment.of(pid).limits(LIMITS)))
+          .isInstanceOf(AttachRefusedException.class)
+          .hasMessageContaining("first thread");
+    }
+    assertThat(unit.state()).isEqualTo(before);
   }
 }

@@ -1,6 +1,7 @@
 package io.ffrtmp.governance.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.ffrtmp.governance.AttachedJob;
@@ -9,6 +10,7 @@ import io.ffrtmp.governance.ExitStatus;
 import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.IoMax;
 import io.ffrtmp.governance.Job;
+import io.ffrtmp.governance.JobIdInUseException;
 import io.ffrtmp.governance.JobResult;
 import io.ffrtmp.governance.LimitOutcome;
 import io.ffrtmp.governance.LimitOutcome.Status;
@@ -28,6 +30,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.UserDefinedFileAttributeView;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -135,6 +138,39 @@ class RecoverKernelTest {
   }
 
   @Test
+  void leaderMovedOutWhileNobodyWatched_losesTheLimitsThatItLeft() throws Exception {
+    startAndDie("600", "strayed");
+    String out = name + "-out";
+    tree.make(out);
+    try (Governor governor = open()) {
+      JobTree.move(started.get(0), tree.mount("cpu").resolve(out));
+      StartedJob job = (StartedJob) governor.recover().jobs().get(0);
+      Status memory = tree.unified("memory") ? Status.LOST : Status.APPLIED;
+      assertThat(statuses(job.receipt())).containsExactly(Status.LOST, memory);
+      assertThat(job.receipt().limits().get(0).cure().orElseThrow())
+          .contains(out)
+          .contains(tree.group("cpu", "strayed") + "/cgroup.procs");
+      assertThat(job.detach().verdict()).isEqualTo(Verdict.LIMITS_LOST);
+    } finally {
+      tree.remove(out);
+    }
+  }
+
+  @Test
+  void leaderInASubgroupOfItsOwn_isStillInsideItsLimits() throws Exception {
+    startAndDie("600", "deeper");
+    for (Path group : tree.groups("deeper")) {
+      JobTree.move(started.get(0), Files.createDirectory(group.resolve("below")));
+    }
+    try (Governor governor = open()) {
+      StartedJob job = (StartedJob) governor.recover().jobs().get(0);
+      assertThat(job.receipt().allInForce()).as("%s", job.receipt()).isTrue();
+      job.kill();
+      job.await();
+    }
+  }
+
+  @Test
   void endedWhileNobodyWatched_hasAResult_once() throws Exception {
     startAndDie("600", "short");
     long pid = started.get(0);
@@ -197,7 +233,8 @@ class RecoverKernelTest {
       assertThat(recovery.jobs()).isEmpty();
       assertThat(recovery.leftovers())
           .singleElement()
-          .satisfies(it -> assertThat(it.group()).isEqualTo(group.toString()));
+          .satisfies(it -> assertThat(it.group()).isEqualTo(group.toString()))
+          .satisfies(it -> assertThat(it.reason()).contains("processes live in it"));
       assertThat(Files.exists(group)).isTrue();
       assertThat(JobTree.alive(started.get(0))).isTrue();
     }
@@ -260,6 +297,10 @@ class RecoverKernelTest {
       StartedJob job =
           governor.start(Workload.of("/bin/sleep", "600").jobId("again").limits(LIMITS));
       job.detach();
+      assertThatThrownBy(() -> governor.start(SLEEPER.jobId("again")))
+          .isInstanceOf(JobIdInUseException.class)
+          .hasMessageContaining("process " + job.pid() + " goes on")
+          .hasMessageContaining("recover()");
       StartedJob again = (StartedJob) governor.recover().jobs().get(0);
       assertThat(again.pid()).isEqualTo(job.pid());
       again.kill();
@@ -336,6 +377,85 @@ class RecoverKernelTest {
 
   private static List<Status> statuses(Receipt receipt) {
     return receipt.limits().stream().map(LimitOutcome::status).toList();
+  }
+
+  /** The main class of a JVM that attaches to a process, once both are where the test wants. */
+  static final class Inner {
+    public static void main(String[] arguments) throws Exception {
+      System.in.read();
+      try (Governor governor = open(arguments[0])) {
+        governor.attach(Attachment.of(Long.parseLong(arguments[1])).jobId("inner"));
+        SecondJvm.tell("attached");
+        Thread.sleep(Long.MAX_VALUE);
+      }
+    }
+  }
+
+  @Test
+  void jobWithinAJob_isToldOf_andThenTheOneAroundIt_andNothingIsLeft() throws Exception {
+    startAndDie("600", "outer");
+    Process target = new ProcessBuilder("sleep", "600").start();
+    try (SecondJvm jvm = SecondJvm.of(Inner.class, name, target.pid()).start()) {
+      for (Path group : tree.groups("outer")) {
+        JobTree.move(jvm.pid(), group);
+        JobTree.move(target.pid(), Files.createDirectory(group.resolve("below")));
+      }
+      jvm.say("go");
+      jvm.hear("attached");
+      jvm.kill();
+    } finally {
+      target.destroyForcibly().waitFor();
+    }
+    ProcessHandle.of(started.get(0)).orElseThrow().destroyForcibly();
+    RunContract.soon().until(() -> !JobTree.alive(started.get(0)));
+    try (Governor governor = open()) {
+      assertThat(governor.recover().ended())
+          .extracting(JobResult::jobId)
+          .containsExactly("inner", "outer");
+      assertThat(governor.recover().ended()).isEmpty();
+    }
+    assertThat(tree.existing("outer")).isEmpty();
+  }
+
+  @Test
+  void homeInAGroupMadeByHand_inOneHierarchy_isFound_andNothingIsLeft() throws Exception {
+    assumeTrue(tree.mounts().size() > 1, "there is one hierarchy only");
+    try (TargetUnit unit = new TargetUnit(name);
+        Governor governor = open()) {
+      Process target = unit.sleeper();
+      JobTree.move(target.pid(), Files.createDirectories(unit.tree.group("memory", "hand")));
+      governor.attach(Attachment.of(target.pid()).jobId("in")).detach();
+      target.destroyForcibly().waitFor();
+      assertThat(governor.recover().ended()).hasSize(1);
+      assertThat(governor.recover().ended()).isEmpty();
+      assertThat(unit.tree.everything()).isEmpty();
+    }
+  }
+
+  @Test
+  void emptyTreeThatNobodyMarked_isLeft() throws Exception {
+    try (TargetUnit unit = new TargetUnit(name);
+        Governor governor = open()) {
+      Path theirs = unit.tree.group("memory", "theirs").resolve("deeper");
+      Files.createDirectories(theirs);
+      assertThat(governor.recover().leftovers()).isEmpty();
+      assertThat(theirs).exists();
+    }
+  }
+
+  @Test
+  void groupThatLostItsMark_isALeftover_alsoWhereAProcessWasAttachedTo() throws Exception {
+    try (TargetUnit unit = new TargetUnit(name);
+        Governor governor = open()) {
+      governor.attach(Attachment.of(unit.sleeper().pid()).jobId("bare")).detach();
+      Path group = unit.tree.group("memory", "bare");
+      Files.getFileAttributeView(group, UserDefinedFileAttributeView.class)
+          .delete(CgroupFiles.MARK.replaceFirst("user.", ""));
+      assertThat(governor.recover().leftovers())
+          .singleElement()
+          .satisfies(it -> assertThat(it.group()).isEqualTo(group.toString()))
+          .satisfies(it -> assertThat(it.reason()).contains("no mark that we know"));
+    }
   }
 
   @Test

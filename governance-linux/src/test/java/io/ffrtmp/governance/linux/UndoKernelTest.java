@@ -14,6 +14,7 @@ import io.ffrtmp.governance.CpuMax;
 import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.IoMax;
 import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Moved.NotMoved;
 import io.ffrtmp.governance.Recovery;
@@ -147,6 +148,22 @@ class UndoKernelTest {
   }
 
   @Test
+  void movedOutByHandWhileNobodyWatched_isRecovered_andItsLimitsAreLost() throws Exception {
+    Process process = unit.sleeper();
+    attach(process).detach();
+    for (Path group : unit.groups()) {
+      JobTree.move(process.pid(), Files.createDirectory(group.resolve("elsewhere")));
+    }
+    AttachedJob job = recovered();
+    assertThat(job.receipt().limits()).hasSize(2).allMatch(it -> it.status() == Status.LOST);
+    assertThat(job.release().verdict()).isEqualTo(Verdict.LIMITS_LOST);
+    for (Path group : unit.groups()) {
+      assertThat(JobTree.pids(group.resolve("elsewhere"))).containsExactly(process.pid());
+    }
+    assertThat(unit.tree.everything()).isEmpty();
+  }
+
+  @Test
   void leftover_removedByAnAttachmentOfItsId_isToldByTheNextRecovery() throws Exception {
     Process first = unit.sleeper();
     attachWithoutLimits(first).detach(); // for on v2 limits would keep the second from the unit
@@ -155,7 +172,8 @@ class UndoKernelTest {
     assertThat(governor.recover().ended())
         .singleElement()
         .satisfies(it -> assertThat(it.jobId()).isEqualTo(ID))
-        .satisfies(it -> assertThat(it.pid()).hasValue(first.pid()));
+        .satisfies(it -> assertThat(it.pid()).hasValue(first.pid()))
+        .satisfies(it -> assertThat(it.receipt().moved().orElseThrow().processes()).isOne());
     assertThat(governor.recover().ended()).isEmpty();
     assertThat(notMoved(second)).isEmpty();
   }

@@ -414,6 +414,32 @@ class UnprivilegedKernelTest {
     asNobody(Attacher.class).succeed();
   }
 
+  /** Attaches to a process of its own in another user's group. */
+  static final class Inside {
+    public static void main(String[] args) throws Exception {
+      try (Governor governor = open()) {
+        Attacher.observed(governor, Long.parseLong(args[1])).release();
+      }
+    }
+  }
+
+  @Test
+  void attach_toItsOwnProcessInsideAJobOfRoot_observesOnly_andSaysWhy() throws Exception {
+    assumeTrue(LinuxHost.root(), "needs root, to start a job for another user");
+    try (Governor governor = open()) {
+      List<String> command = new ArrayList<>(SecondJvm.asUser(NOBODY));
+      command.addAll(List.of("sleep", "600"));
+      StartedJob job = governor.start(Workload.of(command));
+      await().until(() -> LinuxHost.field(job.pid(), "Uid").orElse("").startsWith("" + NOBODY));
+      try {
+        SecondJvm.of(Inside.class, dir, job.pid()).with("test.name", NAME).as(NOBODY).succeed();
+      } finally {
+        job.kill();
+        job.await();
+      }
+    }
+  }
+
   @Test
   void attach_toAnotherUsersProcess_observesOnly_andIsToldItsEnd() throws Exception {
     try (TargetUnit unit = new TargetUnit()) {

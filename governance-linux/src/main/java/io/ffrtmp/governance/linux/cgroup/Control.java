@@ -69,7 +69,11 @@ enum Control {
         this == CPU_WEIGHT
             ? effective.equals(wanted)
             : held(effective) && tighten(effective, wanted).equals(effective);
-    return kept ? outcome : outcome.status(Status.LOST);
+    return kept
+        ? outcome
+        : LimitOutcome.of(limit, Status.LOST, asked) // whether it was written, nobody knows
+            .with(Detail.FILE, outcome.get(Detail.FILE).orElseThrow())
+            .with(Detail.READ_BACK, outcome.readBack().orElseThrow());
   }
 
   private LimitOutcome find(CgroupFiles files, Group group, String asked, String wanted)

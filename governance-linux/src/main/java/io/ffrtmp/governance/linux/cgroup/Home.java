@@ -302,15 +302,23 @@ public final class Home {
       JobGroup group = group(id);
       Optional<ProcessKey> leader = mark.flatMap(Mark::leader);
       if (unknown && leader.filter(ProcessKey::alive).isPresent()) {
-        throw new IdInUseException(id, primary, "its leader lives elsewhere: recover() tells");
+        throw new IdInUseException(id, primary, goesOn(group, leader.get().pid()));
       }
       boolean tell = unknown && leader.isPresent() && !group.populated();
       Optional<Remains> left = tell ? Optional.of(group.remains(mark.get())) : Optional.empty();
       if (!group.remove()) {
-        throw new IdInUseException(id, primary, "processes live in it");
+        boolean below = !group.populated();
+        String why = below ? "jobs lie beneath it: recover() tells" : "processes live in it";
+        throw new IdInUseException(id, primary, why);
       }
       left.ifPresent(remains::add); // now, as each later attempt would find it again
     }
+  }
+
+  private static String goesOn(JobGroup group, int leader) {
+    return group.mayHold(leader)
+        ? "process " + leader + " goes on in it, ungoverned: recover() takes it over"
+        : "its process " + leader + " lives elsewhere: recover() tells";
   }
 
   /**

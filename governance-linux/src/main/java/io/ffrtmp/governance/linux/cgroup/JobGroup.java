@@ -3,6 +3,8 @@ package io.ffrtmp.governance.linux.cgroup;
 import io.ffrtmp.governance.Evidence.OomCause;
 import io.ffrtmp.governance.Limit;
 import io.ffrtmp.governance.LimitOutcome;
+import io.ffrtmp.governance.LimitOutcome.Detail;
+import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Moved;
 import io.ffrtmp.governance.Moved.NotMoved;
@@ -28,6 +30,9 @@ import org.slf4j.LoggerFactory;
  * base none at all. It outlives us. Thread-safe.
  */
 public final class JobGroup {
+  private static final String HALF_ATTACHED =
+      "its governor died while it attached or released: release it, and attach again";
+
   private static final Logger LOG = LoggerFactory.getLogger(JobGroup.class);
 
   private final CgroupFiles files;
@@ -103,36 +108,63 @@ public final class JobGroup {
   }
 
   /**
-   * What became of the limits that another JVM asked for; those of which nothing holds are lost,
-   * but for those that never were in force.
+   * What became of the limits that another JVM asked for; those of which nothing holds the leader
+   * are lost, but for those that never were in force.
    *
    * @throws ErrnoException if one can't be read, though it may hold
    */
   public Receipt verify(Mark mark) throws ErrnoException {
+    Optional<Integer> leader = mark.leader().filter(ProcessKey::alive).map(ProcessKey::pid);
+    String membership =
+        leader.isPresent() ? Residence.membership(files, leader.get()).orElse("") : "";
     List<LimitOutcome> outcomes = new ArrayList<>();
     for (Mark.Asked each : Mark.asked(mark.limits())) {
       Optional<LimitOutcome> unmet =
           mark.unmet(each).map(it -> LimitOutcome.of(each.limit(), it, each.text()));
       outcomes.add(
           unmet.isPresent()
-              ? unmet.get().with(LimitOutcome.Detail.CURE, "told when the job began, unverified")
-              : verify(each));
+              ? unmet.get().with(Detail.CURE, "told when the job began, unverified")
+              : verify(each, membership));
+    }
+    if (mark.halfAttached()) { // nobody told that they were ever in force
+      outcomes.replaceAll(
+          each ->
+              each.status() == Status.LOST
+                  ? each.status(Status.DENIED).with(Detail.CURE, HALF_ATTACHED)
+                  : each);
     }
     return Receipt.of(outcomes);
   }
 
-  private LimitOutcome verify(Mark.Asked asked) throws ErrnoException {
+  private LimitOutcome verify(Mark.Asked asked, String membership) throws ErrnoException {
     Control control = Control.values()[asked.limit().ordinal()];
-    LimitOutcome lost = LimitOutcome.of(asked.limit(), LimitOutcome.Status.LOST, asked.text());
+    LimitOutcome lost = LimitOutcome.of(asked.limit(), Status.LOST, asked.text());
     try {
       Optional<Group> group = holding(control);
-      return group.isPresent() ? control.verify(files, group.get(), asked.text()) : lost;
+      return group.isPresent()
+          ? lostOutside(membership, group.get(), control.verify(files, group.get(), asked.text()))
+          : lost;
     } catch (ErrnoException e) {
       if (!Control.gone(e)) {
         throw e;
       }
-      return lost.with(LimitOutcome.Detail.ERRNO, e.name());
+      return lost.with(Detail.ERRNO, e.name());
     }
+  }
+
+  private static LimitOutcome lostOutside(String membership, Group group, LimitOutcome outcome) {
+    return group
+        .hierarchy()
+        .pathIn(membership)
+        .filter(path -> !group.contains(path))
+        .map(
+            path ->
+                "its process is in "
+                    + path
+                    + " now: write its number to "
+                    + group.file("cgroup.procs"))
+        .map(cure -> outcome.status(Status.LOST).with(Detail.CURE, cure))
+        .orElse(outcome);
   }
 
   /**
@@ -141,7 +173,9 @@ public final class JobGroup {
    * @throws ErrnoException if a limit can't be read, though it may hold
    */
   public Remains remains(Mark mark) throws ErrnoException {
-    return new Remains(mark, verify(mark), usage(), oomKilled(), members().size());
+    Receipt verified = verify(mark);
+    Receipt receipt = mark.moved().map(verified::moved).orElse(verified);
+    return new Remains(mark, receipt, usage(), oomKilled(), members().size());
   }
 
   /**
@@ -200,6 +234,11 @@ public final class JobGroup {
    * @return who could not be put back, or is elsewhere now, and why
    */
   public List<NotMoved> release(Mark mark) {
+    try {
+      mark(mark.halfReleased());
+    } catch (ErrnoException e) { // then it is told as moved out if we die on the way
+      LOG.debug("{} keeps its mark", this, e);
+    }
     return exists() ? new Release(files, home, this, mark).all() : List.of();
   }
 
@@ -222,7 +261,7 @@ public final class JobGroup {
   /** Whether a process lives in the group in any hierarchy, or that can't be told. */
   boolean mayHold(int pid) {
     try {
-      String membership = files.read("/proc/" + pid + "/cgroup");
+      String membership = Residence.membership(files, pid).orElse("");
       return groups().stream()
           .anyMatch(each -> each.hierarchy().pathIn(membership).filter(each::contains).isPresent());
     } catch (ErrnoException e) {
@@ -243,7 +282,7 @@ public final class JobGroup {
   /** Whether the kernel names the group that carries a limit for a process; false if unknown. */
   public boolean holds(int pid, Limit limit) {
     try {
-      String membership = files.read("/proc/" + pid + "/cgroup");
+      String membership = Residence.membership(files, pid).orElse("");
       return holding(Control.values()[limit.ordinal()])
           .filter(it -> it.isIn(membership))
           .isPresent();
@@ -260,7 +299,7 @@ public final class JobGroup {
 
   /** Whether the kernel names this very group for a process, in every hierarchy. */
   public boolean holds(int pid) throws ErrnoException {
-    String membership = files.read("/proc/" + pid + "/cgroup");
+    String membership = Residence.membership(files, pid).orElse("");
     return placedIn().stream().allMatch(each -> each.isIn(membership));
   }
 
@@ -270,12 +309,12 @@ public final class JobGroup {
    */
   public boolean movedOut(int pid) {
     try {
-      String membership = files.read("/proc/" + pid + "/cgroup");
-      boolean running = unified() || ProcessKey.running(files.read("/proc/" + pid + "/stat"));
-      return running
+      Optional<String> membership = Residence.membership(files, pid);
+      return membership.isPresent()
           && groups().stream()
               .anyMatch(
-                  each -> each.hierarchy().pathIn(membership).filter(each::contains).isEmpty());
+                  each ->
+                      each.hierarchy().pathIn(membership.get()).filter(each::contains).isEmpty());
     } catch (ErrnoException e) {
       return false;
     }
@@ -348,10 +387,13 @@ public final class JobGroup {
     return unified() && Call.unless(Errno.ENOENT, () -> files.write(this + "/cgroup.kill", "1"));
   }
 
-  /** Removes the group where no process lives, the primary last; true once it is gone. */
+  /**
+   * Removes the group where no process lives, the primary last; true once it is gone. It stays as
+   * long as a job lies beneath whose end was told nobody.
+   */
   public boolean remove() {
-    boolean gone = true;
     List<Group> groups = groups();
+    boolean gone = groups.isEmpty() || !subtree(groups.get(0)).hasJobs();
     for (int i = groups.size() - 1; i >= 0 && gone; i--) {
       gone = subtree(groups.get(i)).remove();
     }

@@ -115,6 +115,16 @@ public record Mark(Map<String, String> fields) {
     return more.with(NOT_MOVED, not);
   }
 
+  /** The same as before the processes were moved, as they are put back now. */
+  Mark halfReleased() {
+    return with("moved", Optional.empty());
+  }
+
+  /** Whether its governor attached or released, and had not finished. */
+  public boolean halfAttached() {
+    return mode() == Mode.ATTACH && moved().isEmpty();
+  }
+
   /** What became of the processes; empty for a job that was started, or half attached. */
   public Optional<Moved> moved() {
     List<NotMoved> not = new ArrayList<>();

@@ -3,6 +3,7 @@ package io.ffrtmp.governance.linux.cgroup;
 import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Libc;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -46,7 +47,26 @@ public final class Residence {
   /** Of a process; ENOENT or ESRCH if it is gone. */
   public static Residence of(CgroupFiles files, Hierarchies hierarchies, int pid)
       throws ErrnoException {
-    return new Residence(files, hierarchies, files.read("/proc/" + pid + "/cgroup"));
+    return new Residence(files, hierarchies, membership(files, pid).orElse(""));
+  }
+
+  /**
+   * The cgroups of a process by a thread that runs, as v1 shows the root for one that exits; empty
+   * if none does.
+   */
+  static Optional<String> membership(CgroupFiles files, int pid) throws ErrnoException {
+    String process = "/proc/" + pid;
+    String text = files.read(process + "/cgroup");
+    if (text.startsWith("0::") || ProcessKey.running(files.read(process + "/stat"))) {
+      return Optional.of(text);
+    }
+    for (String task : files.subdirectories(process + "/task")) {
+      text = files.read(task + "/cgroup");
+      if (ProcessKey.running(files.read(task + "/stat"))) {
+        return Optional.of(text);
+      }
+    }
+    return Optional.empty();
   }
 
   /**
@@ -54,46 +74,69 @@ public final class Residence {
    * while its parent is moved. One that exits does not: v1 shows the root for it.
    */
   public boolean isElsewhere(int pid, JobGroup group) throws ErrnoException {
-    String other = files.read("/proc/" + pid + "/cgroup");
-    return !hierarchies.job().stream().allMatch(it -> same(it, other) || group.isIn(it, other))
-        && ProcessKey.running(files.read("/proc/" + pid + "/stat"));
+    return membership(files, pid).stream()
+        .anyMatch(
+            other ->
+                !hierarchies.job().stream()
+                    .allMatch(it -> same(it, other) || group.isIn(it, other)));
   }
 
   private boolean same(Hierarchy hierarchy, String other) {
     return hierarchy.pathIn(other).equals(hierarchy.pathIn(membership));
   }
 
-  /** Whether a thread of the process lives elsewhere; a move would collapse them into one place. */
-  public boolean isSpread(int pid) {
-    try (DirectoryStream<Path> tasks =
-        Files.newDirectoryStream(Path.of("/proc/" + pid + "/task"))) {
+  /** Why a process with several threads can't be moved as one and back, if it can't. */
+  public Optional<String> unmovable(int pid) {
+    String process = "/proc/" + pid;
+    try (DirectoryStream<Path> tasks = Files.newDirectoryStream(Path.of(process + "/task"))) {
+      boolean unified = groups.stream().anyMatch(Group::unified);
+      if (unified && !ProcessKey.running(files.read(process + "/stat"))) {
+        return Optional.of("its first thread has ended, and v2 would move and list only others");
+      }
       for (Path task : tasks) {
         String other = files.read(task + "/cgroup");
-        if (!hierarchies.job().stream().allMatch(each -> same(each, other))) {
-          return true;
+        if (!hierarchies.job().stream().allMatch(each -> same(each, other))
+            && ProcessKey.running(files.read(task + "/stat"))) {
+          return Optional.of("its threads live in several cgroups, which a move would collapse");
         }
       }
     } catch (IOException gone) {
-      return false; // a thread that has ended, or all of them: the proof after the move tells
+      return Optional.empty(); // a thread that has ended, or all of them: the proof tells
     }
-    return false;
+    return Optional.empty();
   }
 
+  /** What a mark says, and the user who made its group and may have written anything. */
+  public record Job(Mark mark, int user) {}
+
   /** The job that the process belongs to; one that we belong to ourselves does not count. */
-  public Optional<Mark> job() throws ErrnoException {
+  public Optional<Job> job() throws ErrnoException {
     for (Group each : groups) {
       String top = each.hierarchy().mountPoint();
       String own = each.hierarchy().directory(each.hierarchy().own()).orElse(top) + "/";
       for (String at = each.directory();
           at.length() > top.length() && !own.startsWith(at + "/");
           at = at.substring(0, at.lastIndexOf('/'))) {
-        Optional<Mark> mark = files.mark(at).flatMap(Mark::parse);
+        Optional<Mark> mark = mark(at);
         if (mark.isPresent()) {
-          return mark;
+          return Optional.of(new Job(mark.get(), Libc.stat(at).user()));
         }
       }
     }
     return Optional.empty();
+  }
+
+  /** A mark that names its group; none where it is closed to us, as we can move nobody there. */
+  private Optional<Mark> mark(String directory) throws ErrnoException {
+    try {
+      Optional<Mark> mark = files.mark(directory).flatMap(Mark::parse);
+      return mark.filter(it -> directory.endsWith("/" + it.id()));
+    } catch (ErrnoException e) {
+      if (e.errno() != Errno.EACCES) {
+        throw e;
+      }
+      return Optional.empty();
+    }
   }
 
   /**
@@ -131,8 +174,14 @@ public final class Residence {
   private Set<Integer> members(Group group) throws ErrnoException {
     Set<Integer> members = new HashSet<>();
     if (!group.hierarchy().isSystemRoot(group.directory())) {
-      String pids = files.read(group.file("cgroup.procs"));
-      pids.lines().forEach(pid -> members.add((int) Counters.number(pid).orElse(0)));
+      try {
+        String pids = files.read(group.file("cgroup.procs"));
+        pids.lines().forEach(pid -> members.add((int) Counters.number(pid).orElse(0)));
+      } catch (ErrnoException e) {
+        if (e.errno() != Errno.EACCES) { // then no group can be made there, either
+          throw e;
+        }
+      }
     }
     return members;
   }

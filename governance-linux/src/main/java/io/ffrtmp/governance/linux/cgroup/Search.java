@@ -1,6 +1,7 @@
 package io.ffrtmp.governance.linux.cgroup;
 
 import io.ffrtmp.governance.Mode;
+import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import java.util.ArrayList;
@@ -47,10 +48,10 @@ public final class Search {
     boolean home = directory.endsWith("/" + base.home().name());
     try {
       for (String each : files.subdirectories(directory)) {
+        walk(hierarchy, each); // first, so that a job is told of before the one that it was in
         if (home) {
           lookOrTell(hierarchy, each);
         }
-        walk(hierarchy, each);
       }
       if (home && !base.home().isAt(directory) && maker(directory) == Libc.geteuid()) {
         files.rmdir(directory); // EBUSY if a job is in it; else its governor died on the way
@@ -81,24 +82,30 @@ public final class Search {
     Optional<Mark> mark = bytes.flatMap(Mark::parse);
     boolean inBase = base.home().holds(directory);
     boolean elsewhere = mark.filter(it -> it.mode() == Mode.RUN).isPresent() && !inBase;
-    if (bytes.isEmpty() && !inBase && hierarchy.equals(hierarchies.job().get(0))) {
-      discardUnmarked(hierarchy, directory);
-    }
-    if (elsewhere || (bytes.isEmpty() && !inBase)) {
+    boolean primary = hierarchy.equals(hierarchies.job().get(0));
+    if (elsewhere || (bytes.isEmpty() && !inBase && !(primary && unmarkedStays(directory)))) {
       return; // another base's job, or the part of a job that has its mark in another hierarchy
     }
     Home home = inBase ? base.home() : mark.map(this::home).orElse(base.home());
-    found.add(new Found(directory, home, mark, refusal(directory, home, mark)));
+    found.add(
+        new Found(directory, home, mark, refusal(new Group(hierarchy, directory), home, mark)));
   }
 
-  /** Its governor died before it marked it, if it is empty and nobody holds the home. */
-  private void discardUnmarked(Hierarchy hierarchy, String directory) throws ErrnoException {
-    if (maker(directory) == Libc.geteuid()) {
-      String home = directory.substring(0, directory.lastIndexOf('/'));
-      Group place = new Group(hierarchy, home.substring(0, home.lastIndexOf('/')));
-      Home only = base.home().elsewhere(List.of(place), Map.of());
-      only.group(directory.substring(home.length() + 1)).discard();
+  /**
+   * Removes it if its governor died before it marked it: nothing is in it, and nobody holds the
+   * home. True if processes live in it.
+   */
+  @SuppressWarnings("try") // the lock is held, not used
+  private boolean unmarkedStays(String directory) throws ErrnoException {
+    String home = directory.substring(0, directory.lastIndexOf('/'));
+    try (CgroupFiles.Lock held = files.lock(home, false)) {
+      if (maker(directory) == Libc.geteuid() && files.mark(directory).isEmpty()) {
+        files.rmdir(directory);
+      }
+    } catch (ErrnoException e) {
+      return e.errno() == Errno.EBUSY && !files.read(directory + "/cgroup.procs").isEmpty();
     }
+    return false;
   }
 
   /** Where an attached process's job lives, by its mark. */
@@ -113,18 +120,22 @@ public final class Search {
     return base.home().elsewhere(places, Map.of());
   }
 
-  private static String refusal(String directory, Home home, Optional<Mark> mark) {
+  private String refusal(Group group, Home home, Optional<Mark> mark) {
     try {
-      int owner = maker(directory);
+      int owner = maker(group.directory());
       if (owner != Libc.geteuid()) {
         return "user " + owner + " made it: recover as that user";
       }
     } catch (ErrnoException gone) {
       return "it is gone";
     }
-    boolean known =
-        mark.isPresent()
-            && directory.equals(home.exists() ? home.group(mark.get().id()).toString() : "");
-    return known ? "" : "it bears no mark that we know: look at it, and remove it by rmdir";
+    String job = mark.filter(it -> home.exists()).map(it -> home.group(it.id()) + "").orElse("");
+    if (group.directory().equals(job)) {
+      return "";
+    }
+    return new Subtree(files, group).populated()
+        ? "it bears no mark that we know, and processes live in it: recover with the version that"
+            + " made it, or undo it by hand (docs/attach.md)"
+        : "it bears no mark that we know: look at it, and remove it by rmdir";
   }
 }

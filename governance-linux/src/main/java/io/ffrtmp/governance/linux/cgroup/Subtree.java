@@ -57,6 +57,25 @@ record Subtree(CgroupFiles files, Group group) {
     }
   }
 
+  /** Whether a job lies beneath whose end was told nobody, or that can't be told. */
+  boolean hasJobs() {
+    return hasJobs(group.directory());
+  }
+
+  private boolean hasJobs(String directory) {
+    try {
+      for (String each : files.subdirectories(directory)) {
+        boolean job = files.mark(each).flatMap(Mark::parse).flatMap(Mark::leader).isPresent();
+        if (job || hasJobs(each)) {
+          return true;
+        }
+      }
+      return false;
+    } catch (ErrnoException e) {
+      return e.errno() != Errno.ENOENT;
+    }
+  }
+
   /** Removes the directories if no process lives there; true once they are gone. */
   boolean remove() {
     return remove(group.directory());
