@@ -68,7 +68,10 @@ public final class Base implements AutoCloseable {
         each.length() > top.length();
         each = each.substring(0, each.lastIndexOf('/'))) {
       try {
-        if (files.mark(each).flatMap(Mark::parse).filter(it -> it.mode() == Mode.RUN).isPresent()) {
+        Optional<Mark> mark = files.mark(each).flatMap(Mark::parse);
+        String directory = each;
+        if (mark.filter(it -> it.mode() == Mode.RUN && directory.endsWith("/" + it.id()))
+            .isPresent()) {
           return true;
         }
       } catch (ErrnoException e) {

@@ -114,9 +114,7 @@ public final class JobGroup {
    * @throws ErrnoException if one can't be read, though it may hold
    */
   public Receipt verify(Mark mark) throws ErrnoException {
-    Optional<Integer> leader = mark.leader().filter(ProcessKey::alive).map(ProcessKey::pid);
-    String membership =
-        leader.isPresent() ? Residence.membership(files, leader.get()).orElse("") : "";
+    String membership = membership(mark);
     List<LimitOutcome> outcomes = new ArrayList<>();
     for (Mark.Asked each : Mark.asked(mark.limits())) {
       Optional<LimitOutcome> unmet =
@@ -134,6 +132,19 @@ public final class JobGroup {
                   : each);
     }
     return Receipt.of(outcomes);
+  }
+
+  /** Where the leader lives; empty if it has ended. */
+  private String membership(Mark mark) throws ErrnoException {
+    Optional<Integer> leader = mark.leader().filter(ProcessKey::alive).map(ProcessKey::pid);
+    try {
+      return leader.isPresent() ? Residence.membership(files, leader.get()).orElse("") : "";
+    } catch (ErrnoException e) {
+      if (e.errno() != Errno.ENOENT && e.errno() != Errno.ESRCH) {
+        throw e;
+      }
+      return "";
+    }
   }
 
   private LimitOutcome verify(Mark.Asked asked, String membership) throws ErrnoException {

@@ -57,7 +57,8 @@ public final class Residence {
   static Optional<String> membership(CgroupFiles files, int pid) throws ErrnoException {
     String process = "/proc/" + pid;
     String text = files.read(process + "/cgroup");
-    if (text.startsWith("0::") || ProcessKey.running(files.read(process + "/stat"))) {
+    boolean root = text.lines().allMatch(each -> each.startsWith("0::") || each.endsWith(":/"));
+    if (text.startsWith("0::") || !root || ProcessKey.running(files.read(process + "/stat"))) {
       return Optional.of(text);
     }
     for (String task : files.subdirectories(process + "/task")) {
