@@ -22,7 +22,10 @@ public final class AttachRefusedException extends GovernanceException {
     OURSELVES,
     /** It lives in a pid namespace beneath ours, such as a container's. */
     OTHER_NAMESPACE,
-    /** Its threads live in different cgroups, which a move would collapse into one. */
+    /**
+     * Its threads live in different cgroups, which a move would collapse into one; or, on v2, its
+     * first thread has ended, and the others alone would be moved.
+     */
     THREADS_SPREAD,
     /** It is, or belongs to, a job already. */
     ALREADY_GOVERNED,

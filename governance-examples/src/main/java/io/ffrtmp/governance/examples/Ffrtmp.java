@@ -1,5 +1,7 @@
 package io.ffrtmp.governance.examples;
 
+import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.Moved.NotMoved;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -80,6 +82,25 @@ public final class Ffrtmp {
   /** Tells the user something. */
   static void say(PrintWriter err, String message) {
     err.println("ffrtmp: " + message);
+  }
+
+  /** Tells how a release went; false if the process is not where it was before. */
+  static boolean sayReleased(PrintWriter err, JobResult result) {
+    long pid = result.pid().orElseThrow();
+    String job = "job " + result.jobId();
+    Optional<String> why =
+        result.receipt().moved().stream()
+            .flatMap(moved -> moved.notMoved().stream())
+            .filter(each -> each.pid() == pid)
+            .map(NotMoved::reason)
+            .findFirst();
+    if (result.workloadEnded()) {
+      say(err, job + " has ended");
+    } else {
+      String how = why.map(it -> ", but not as it was before: " + it).orElse("");
+      say(err, "released: " + job + " goes on as process " + pid + how);
+    }
+    return why.isEmpty();
   }
 
   /** Prints what was asked for, all of it. */

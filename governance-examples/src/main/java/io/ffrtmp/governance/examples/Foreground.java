@@ -47,6 +47,7 @@ final class Foreground {
 
   private final PrintWriter err;
   private boolean ending;
+  private final List<String> unreleased = new CopyOnWriteArrayList<>();
   private final Optional<ResultFile> file;
   private final MetricsOptions metrics;
 
@@ -153,6 +154,7 @@ final class Foreground {
         each.release();
       } catch (RuntimeException e) { // the others are released all the same
         Ffrtmp.say(err, "job " + each.id() + " was not released: " + e.getMessage());
+        unreleased.add(each.id());
       }
     }
   }
@@ -167,12 +169,13 @@ final class Foreground {
   }
 
   private void tell(List<JobResult> results, boolean released) {
-    String what = released ? "released" : "let go";
     results.forEach(err::println);
     for (JobResult each : results) {
-      if (!each.workloadEnded()) {
+      if (released && !unreleased.contains(each.jobId())) {
+        Ffrtmp.sayReleased(err, each);
+      } else if (!each.workloadEnded()) {
         String pid = Long.toString(each.pid().orElseThrow());
-        Ffrtmp.say(err, what + ": job " + each.jobId() + " goes on as process " + pid);
+        Ffrtmp.say(err, "let go: job " + each.jobId() + " goes on as process " + pid);
       }
     }
     List<Object> json = results.stream().<Object>map(JobResult::toJson).toList();

@@ -5,8 +5,6 @@ import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.Job;
 import io.ffrtmp.governance.JobResult;
 import io.ffrtmp.governance.LimitOutcome;
-import io.ffrtmp.governance.Moved;
-import io.ffrtmp.governance.Moved.NotMoved;
 import io.ffrtmp.governance.Recovery;
 import io.ffrtmp.governance.linux.LinuxGovernor;
 import java.io.IOException;
@@ -28,7 +26,7 @@ import picocli.CommandLine.Spec;
     footer = {
       "%nJobs are let go of again at once, inside their limits; with --watch they are",
       "watched until all have ended. Empty groups are removed. Exits with 0; with 125",
-      "if there is no job to be released, or not all of it went back."
+      "if there is no such job to be released, or it is not as it was before."
     },
     mixinStandardHelpOptions = true,
     sortOptions = false)
@@ -70,11 +68,7 @@ final class RecoverCommand implements Callable<Integer> {
   private static boolean release(String id, Recovery recovery, PrintWriter err) {
     for (Job each : recovery.jobs()) {
       if (each.id().equals(id) && each instanceof AttachedJob job) {
-        JobResult result = job.release();
-        List<NotMoved> left = result.receipt().moved().map(Moved::notMoved).orElse(List.of());
-        Ffrtmp.say(err, "released: job " + id + " goes on as process " + job.pid());
-        left.forEach(it -> Ffrtmp.say(err, "process " + it.pid() + ": " + it.reason()));
-        return left.isEmpty();
+        return Ffrtmp.sayReleased(err, job.release());
       }
     }
     Ffrtmp.say(err, "no job '" + id + "' was recovered that could be released");

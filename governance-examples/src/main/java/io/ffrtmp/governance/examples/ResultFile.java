@@ -110,15 +110,22 @@ final class ResultFile {
     return parent == null ? Path.of(".") : parent;
   }
 
+  /** Who could not read it before can't now, where the file system knows of that. */
+  private static void keepPrivate(Path file, Path target) {
+    try {
+      Files.setPosixFilePermissions(file, Files.getPosixFilePermissions(target));
+    } catch (IOException | UnsupportedOperationException newOrNotKnown) {
+      return;
+    }
+  }
+
   private static void replace(Path target, byte[] line) throws IOException {
     String temporary = "." + target.getFileName() + "." + ProcessHandle.current().pid();
     Path file = directory(target).resolve(temporary);
     try {
       try (FileChannel channel =
           FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-        if (Files.exists(target)) { // who could not read it before can't now
-          Files.setPosixFilePermissions(file, Files.getPosixFilePermissions(target));
-        }
+        keepPrivate(file, target);
         ByteBuffer buffer = ByteBuffer.wrap(line);
         while (buffer.hasRemaining()) {
           channel.write(buffer);

@@ -111,7 +111,7 @@ final class RunCommand implements Callable<Integer> {
 
   private static String named(String file) {
     if (file.equals("-")) {
-      throw new IllegalArgumentException("- is no file: ./- is one, and /dev/stdin is our input");
+      throw new IllegalArgumentException("- stands for no file here; ./- is one of that name");
     }
     return file;
   }

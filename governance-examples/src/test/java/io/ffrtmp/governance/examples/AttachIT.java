@@ -177,6 +177,7 @@ class AttachIT {
     for (int i = 0; i < 2000 && !Files.readString(out).contains("goes on  it"); i++) {
       Thread.sleep(5);
     }
+    assertThat(Files.readString(out)).contains("goes on  it");
     watch.destroy();
     assertThat(watch.waitFor(30, TimeUnit.SECONDS)).isTrue();
     assertThat(watch.exitValue()).isEqualTo(143);

@@ -26,7 +26,8 @@ class DoctorIT {
         assertThat(text.out()).contains("cure: " + finding.get("cure").asText());
       }
     }
-    assertThat(text.out()).containsPattern("limits that can be put in force here: (none|cpu.max)");
+    assertThat(text.out())
+        .containsPattern("limits that can be put in force here: (none|cpu|memory|io)");
     assertThat(text.status()).isZero();
     assertThat(json.status()).isZero();
     assertThat(text.err() + json.err()).as("no warning").isEmpty();

@@ -12,6 +12,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -91,6 +94,46 @@ class LimitsIT {
               assertThat(it.status()).as("%s", it).isEqualTo(LimitOutcome.Status.ADJUSTED);
               assertThat(it.effective()).hasValue("" + (512 << 20));
             });
+  }
+
+  @Test
+  void jobs_startedByJobs_areRecoveredFromOutside() throws Exception {
+    assumeTrue(Cli.ROOT, "needs root to make a cgroup");
+    Path inner = scratch.resolve("inner");
+    Path workload = scratch.resolve("workload");
+    String script =
+        "\"$0\" run --job-id it-in -- sh -c 'echo $$ >\"$0\"; exec sleep 600' \"$2\" & echo $! >\"$1\";"
+            + " exec sleep 600";
+    List<String> command = new ArrayList<>(List.of(Cli.LAUNCHER.toString()));
+    command.addAll(List.of("run", "--job-id", "it-out", "--", "sh", "-c", script));
+    command.addAll(List.of(Cli.LAUNCHER.toString(), inner.toString(), workload.toString()));
+    Process outer = Cli.start(new ProcessBuilder(command));
+    try {
+      for (int i = 0; i < 2000 && pid(workload).isEmpty(); i++) {
+        Thread.sleep(5);
+      }
+      pid(inner).orElseThrow().destroyForcibly();
+    } finally {
+      outer.destroyForcibly().waitFor();
+    }
+    String out = Cli.ffrtmp(scratch, "recover").out();
+    assertThat(out).contains("goes on  it-in, process " + pid(workload).orElseThrow().pid());
+    Matcher leader = Pattern.compile("goes on  it-out, process (\\d+)").matcher(out);
+    assertThat(leader.find()).as(out).isTrue();
+    pid(workload).orElseThrow().destroyForcibly();
+    ProcessHandle.of(Long.parseLong(leader.group(1))).orElseThrow().destroyForcibly();
+    String told = "";
+    for (int i = 0; i < 20 && !(told.contains("JOB it-in") && told.contains("JOB it-out")); i++) {
+      told += Cli.ffrtmp(scratch, "recover").out(); // a zombie keeps its group for a moment
+    }
+    assertThat(told).contains("JOB it-in", "JOB it-out");
+    assertThat(Cli.ffrtmp(scratch, "run", "--job-id", "it-out", "true").status()).isZero();
+  }
+
+  private static Optional<ProcessHandle> pid(Path file) throws Exception {
+    return Files.exists(file) && !Files.readString(file).isBlank()
+        ? ProcessHandle.of(Long.parseLong(Files.readString(file).strip()))
+        : Optional.empty();
   }
 
   @Test

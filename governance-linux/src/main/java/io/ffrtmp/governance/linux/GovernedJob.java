@@ -85,7 +85,7 @@ abstract class GovernedJob {
 
   /** The leader has died just now. */
   final void died() {
-    end = Optional.of(End.now());
+    end = end.or(() -> Optional.of(End.now()));
   }
 
   /** When the observation ended: when the leader died, else now. */
@@ -178,7 +178,12 @@ abstract class GovernedJob {
 
   /** Whether the leader has died, whoever has come to know of it. */
   final boolean over() {
-    return pidfd.map(Pidfd::ended).orElse(true);
+    return pidfd.map(Pidfd::ended).orElse(true) && !(child && heldByTracer());
+  }
+
+  /** Whether our child can't be reaped yet, be it that it runs. */
+  final boolean heldByTracer() {
+    return pidfd.filter(Pidfd::keepsWaiting).isPresent();
   }
 
   /** The result, once somebody concludes the observation. */

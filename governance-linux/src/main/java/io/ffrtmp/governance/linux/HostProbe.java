@@ -60,7 +60,7 @@ final class HostProbe {
   static HostReport report(Optional<String> configuredBase, String name) {
     Optional<Capability> blocking = blocking();
     if (blocking.isPresent()) {
-      return HostReport.of(List.of(blocking.get()), List.of());
+      return HostReport.of(List.of(blocking.get()), List.of(blocking.get()));
     }
     CgroupFiles files = CgroupFiles.kernel();
     return report(Base.find(files, Hierarchies.read(files), configuredBase, name));

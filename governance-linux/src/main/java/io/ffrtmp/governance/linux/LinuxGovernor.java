@@ -357,7 +357,7 @@ public final class LinuxGovernor implements Governor {
   /** The last group may outlive us. */
   private void tidy() {
     if (closed) {
-      base.close();
+      base.tidy();
     }
   }
 
@@ -407,8 +407,9 @@ public final class LinuxGovernor implements Governor {
     /**
      * The cgroup beneath which jobs get their groups, by its path as {@code /proc/self/cgroup}
      * shows paths, the same in each hierarchy. Default: our own cgroup if it is delegated to us;
-     * else, with privilege, the root of each hierarchy; else jobs get no group. Nor do they where
-     * the path is no cgroup: each limit is then refused, and {@link Governor#host()} says so.
+     * else, with privilege, the root of each hierarchy, or our own cgroup where we are part of a
+     * job; else jobs get no group. Nor do they where the path is no cgroup: each limit is then
+     * refused, and {@link Governor#host()} says so.
      */
     public Builder base(String cgroup) {
       Path path = Path.of(cgroup).normalize();
@@ -475,7 +476,7 @@ public final class LinuxGovernor implements Governor {
       String cure = blocking.cure().map(each -> "; cure: " + each).orElse("");
       return new HostUnsupportedException(
           blocking.name() + ": " + blocking.detail() + cure,
-          HostReport.of(List.of(blocking), List.of()));
+          HostReport.of(List.of(blocking), List.of(blocking)));
     }
   }
 }

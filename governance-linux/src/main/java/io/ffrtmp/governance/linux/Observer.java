@@ -78,21 +78,31 @@ final class Observer {
 
   private void died(GovernedJob job) {
     job.died();
+    if (job.child && job.heldByTracer() && watchesAgain(job)) {
+      return;
+    }
     boolean ours = job.claim();
-    if (job.child) {
-      run(job, ours ? conclusion(job, () -> reap(job)) : () -> conclude.endedUnwatched(job));
+    if (ours && job.child) {
+      conclude(job, () -> reap(job));
     } else if (ours) {
       job.pidfd.ifPresent(pidfd -> readStranger(job, pidfd));
+    } else if (job.child) {
+      conclude.endedUnwatched(job);
     }
   }
 
-  private void run(GovernedJob job, Runnable end) {
-    if (job.child && job.pidfd.filter(Pidfd::keepsWaiting).isPresent()) {
-      consumers.execute(end); // a tracer is told first, and may take any time
-    } else if (conclude.neverBlocks(job)) {
-      end.run();
-    } else {
-      results.execute(end);
+  /**
+   * To look again later: a tracer may take any time, and the kernel does not tell when it is
+   * through.
+   */
+  private boolean watchesAgain(GovernedJob job) {
+    try {
+      int fd = job.pidfd.orElseThrow().fd();
+      watcher.watch(fd, 0, () -> died(job), PATIENCE, () -> died(job));
+      return true;
+    } catch (ErrnoException e) {
+      LOG.debug("job {}: its tracer is waited for", job.id(), e);
+      return false;
     }
   }
 
@@ -121,10 +131,6 @@ final class Observer {
   }
 
   private void conclude(GovernedJob job, Supplier<ExitStatus> status) {
-    run(job, conclusion(job, status));
-  }
-
-  private Runnable conclusion(GovernedJob job, Supplier<ExitStatus> status) {
     Supplier<ExitStatus> last =
         () -> {
           try {
@@ -133,7 +139,12 @@ final class Observer {
             job.pidfd.ifPresent(Pidfd::close);
           }
         };
-    return () -> conclude.ended(job, last);
+    Runnable conclusion = () -> conclude.ended(job, last);
+    if (conclude.neverBlocks(job)) {
+      conclusion.run();
+    } else {
+      results.execute(conclusion);
+    }
   }
 
   /** Stops watching; our own child is reaped all the same when it ends. */

@@ -105,7 +105,9 @@ final class Recover {
       leave(found, whose + ": end them, or put them back by hand (docs/attach.md)");
     } else if (leader.isEmpty() || (halfAttached(mark) && !populated)) {
       if (!group.discard()) {
-        leave(found, "it is empty, and can't be removed: recover the jobs beneath it first");
+        leave(
+            found,
+            "it is empty, and could not be removed: recover what lies beneath it, or try again");
       }
     } else {
       Home.Claim claim = found.home().claim(found.id());

@@ -77,15 +77,23 @@ class GovernorKernelTest extends RunContract {
     assumeFalse(tree.mounts().isEmpty(), "no cgroups here");
     String name = "ffrtmp-closed-" + ProcessHandle.current().pid();
     Governor other = LinuxGovernor.builder().directoryName(name).open();
-    StartedJob detached = other.start(sh("exec sleep 600"));
-    JobResult ended = other.run(sh("sleep 600 & echo $! >child"));
-    assertThat(ended.evidence().survivors()).hasValue(1);
+    List<StartedJob> detached = new ArrayList<>();
+    for (int i = 0; i < 20 / LinuxHost.SLOWNESS + 1; i++) {
+      detached.add(other.start(sh("exec sleep 600")));
+    }
+    StartedJob outlived = other.start(sh("sleep 600 & echo $! >child; exec sleep 600"));
+    soon().until(() -> Files.exists(dir.resolve("child")) && !child().isEmpty());
     other.close();
     assertThat(LinuxHost.cgroupsNamed(name)).isNotEmpty();
-    ProcessHandle.of(detached.pid()).orElseThrow().destroyForcibly();
-    long child = Long.parseLong(Files.readString(dir.resolve("child")).strip());
-    ProcessHandle.of(child).orElseThrow().destroyForcibly();
+    detached.add(outlived);
+    detached.forEach(each -> ProcessHandle.of(each.pid()).orElseThrow().destroyForcibly());
+    detached.forEach(each -> soon().until(() -> !JobTree.alive(each.pid())));
+    ProcessHandle.of(Long.parseLong(child())).orElseThrow().destroyForcibly();
     soon().until(() -> LinuxHost.cgroupsNamed(name).isEmpty());
+  }
+
+  private String child() throws IOException {
+    return Files.readString(dir.resolve("child")).strip();
   }
 
   @Test

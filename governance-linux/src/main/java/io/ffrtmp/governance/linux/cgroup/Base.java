@@ -2,7 +2,6 @@ package io.ffrtmp.governance.linux.cgroup;
 
 import io.ffrtmp.governance.Capability;
 import io.ffrtmp.governance.Capability.State;
-import io.ffrtmp.governance.Mode;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
@@ -54,31 +53,16 @@ public final class Base implements AutoCloseable {
   public static Base find(
       CgroupFiles files, Hierarchies hierarchies, Optional<String> configured, String name) {
     List<Site> sites = new ArrayList<>();
-    boolean nested = hierarchies.job().stream().anyMatch(each -> inStartedJob(files, each));
+    boolean nested =
+        hierarchies.job().stream()
+            .anyMatch(
+                each ->
+                    Search.inStartedJob(
+                        files, each, each.directory(each.own()).orElse(each.mountPoint())));
     for (Hierarchy each : hierarchies.job()) {
       Site.find(hierarchies, each, configured, nested).ifPresent(sites::add);
     }
     return new Base(files, hierarchies, configured, sites, name);
-  }
-
-  /** Whether some governor started us, or who started us, as a job: its limits are ours too. */
-  private static boolean inStartedJob(CgroupFiles files, Hierarchy hierarchy) {
-    String top = hierarchy.mountPoint();
-    for (String each = hierarchy.directory(hierarchy.own()).orElse(top);
-        each.length() > top.length();
-        each = each.substring(0, each.lastIndexOf('/'))) {
-      try {
-        Optional<Mark> mark = files.mark(each).flatMap(Mark::parse);
-        String directory = each;
-        if (mark.filter(it -> it.mode() == Mode.RUN && directory.endsWith("/" + it.id()))
-            .isPresent()) {
-          return true;
-        }
-      } catch (ErrnoException e) {
-        LOG.debug("{}: whose it is, is not known", each, e);
-      }
-    }
-    return false;
   }
 
   /** Whether a child can be born inside a job's group: it is one directory, of v2. */
@@ -149,11 +133,7 @@ public final class Base implements AutoCloseable {
   @Override
   public synchronized void close() {
     try {
-      home.remove();
-      if (leaf.isPresent() || sites.stream().anyMatch(Site::ours)) {
-        home.controllers().disable();
-      }
-      if (leaf.isPresent()) {
+      if (tidy() && leaf.isPresent()) {
         files.write(sites.get(0).group().file("cgroup.procs"), "0");
         String directory = leaf.get();
         Call.unless(Errno.ENOENT, () -> files.rmdir(directory));
@@ -161,6 +141,20 @@ public final class Base implements AutoCloseable {
       }
     } catch (ErrnoException e) {
       LOG.debug("left as it is", e);
+    }
+  }
+
+  /** Takes back what we made and switched on, once no job is left; false if one is. */
+  public synchronized boolean tidy() {
+    try {
+      home.remove();
+      if (leaf.isPresent() || sites.stream().anyMatch(Site::ours)) {
+        home.controllers().disable();
+      }
+      return true;
+    } catch (ErrnoException e) {
+      LOG.debug("left as it is", e);
+      return false;
     }
   }
 

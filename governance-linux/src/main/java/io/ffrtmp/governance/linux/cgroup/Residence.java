@@ -62,9 +62,15 @@ public final class Residence {
       return Optional.of(text);
     }
     for (String task : files.subdirectories(process + "/task")) {
-      text = files.read(task + "/cgroup");
-      if (ProcessKey.running(files.read(task + "/stat"))) {
-        return Optional.of(text);
+      try {
+        text = files.read(task + "/cgroup");
+        if (ProcessKey.running(files.read(task + "/stat"))) {
+          return Optional.of(text);
+        }
+      } catch (ErrnoException e) {
+        if (e.errno() != Errno.ENOENT && e.errno() != Errno.ESRCH) { // else that one has ended
+          throw e;
+        }
       }
     }
     return Optional.empty();

@@ -73,6 +73,26 @@ public final class Search {
     }
   }
 
+  private static String parent(String directory) {
+    return directory.substring(0, directory.lastIndexOf('/'));
+  }
+
+  /** Whether a directory is that of a job that we or our like started, or lies beneath it. */
+  static boolean inStartedJob(CgroupFiles files, Hierarchy hierarchy, String directory) {
+    for (String at = directory; at.length() > hierarchy.mountPoint().length(); at = parent(at)) {
+      String id = at.substring(at.lastIndexOf('/') + 1);
+      try {
+        Optional<Mark> mark = files.mark(at).flatMap(Mark::parse).filter(it -> it.id().equals(id));
+        if (mark.filter(it -> it.mode() == Mode.RUN).isPresent() && maker(at) == Libc.geteuid()) {
+          return true;
+        }
+      } catch (ErrnoException notToldToUs) {
+        continue;
+      }
+    }
+    return false;
+  }
+
   private static int maker(String directory) throws ErrnoException {
     return Libc.stat(directory).user();
   }
@@ -81,7 +101,10 @@ public final class Search {
     Optional<byte[]> bytes = files.mark(directory);
     Optional<Mark> mark = bytes.flatMap(Mark::parse);
     boolean inBase = base.home().holds(directory);
-    boolean elsewhere = mark.filter(it -> it.mode() == Mode.RUN).isPresent() && !inBase;
+    boolean elsewhere =
+        mark.filter(it -> it.mode() == Mode.RUN).isPresent()
+            && !inBase
+            && !inStartedJob(files, hierarchy, parent(parent(directory)));
     boolean primary = hierarchy.equals(hierarchies.job().get(0));
     if (elsewhere || (bytes.isEmpty() && !inBase && !(primary && unmarkedStays(directory)))) {
       return; // another base's job, or the part of a job that has its mark in another hierarchy
