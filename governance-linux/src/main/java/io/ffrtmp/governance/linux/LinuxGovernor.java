@@ -430,7 +430,8 @@ public final class LinuxGovernor implements Governor {
       try {
         JobStart.of(name, OptionalLong.empty(), Mode.RUN, Optional.empty(), Instant.EPOCH);
       } catch (IllegalArgumentException e) {
-        throw new IllegalArgumentException(e.getMessage().replaceFirst("job id", "directory name"));
+        String why = String.valueOf(e.getMessage());
+        throw new IllegalArgumentException(why.replaceFirst("job id", "directory name"));
       }
       directoryName = name;
       return this;
