@@ -59,7 +59,8 @@ final class Observer {
   void watch(GovernedJob job) throws ErrnoException {
     if (job.pidfd.isPresent()) {
       int fd = job.pidfd.get().fd();
-      long token = watcher.watch(fd, Epoll.EPOLLIN, () -> died(job));
+      int mask = Epoll.EPOLLIN | Epoll.EPOLLET;
+      long token = watcher.watch(fd, mask, () -> isOurs(job), () -> died(job));
       job.token = OptionalLong.of(token);
     } else if (Libc.access("/proc/" + job.pid(), Libc.F_OK) == 0) {
       throw new ErrnoException(Errno.EMFILE, "pidfd_open of process " + job.pid());
@@ -76,11 +77,16 @@ final class Observer {
     }
   }
 
+  /**
+   * A dead child is its tracer's first, which may take any time; when it is through, that wakes us.
+   */
+  private static boolean isOurs(GovernedJob job) {
+    job.died();
+    return !(job.child && job.heldByTracer());
+  }
+
   private void died(GovernedJob job) {
     job.died();
-    if (job.child && job.heldByTracer() && watchesAgain(job)) {
-      return;
-    }
     boolean ours = job.claim();
     if (ours && job.child) {
       conclude(job, () -> reap(job));
@@ -88,21 +94,6 @@ final class Observer {
       job.pidfd.ifPresent(pidfd -> readStranger(job, pidfd));
     } else if (job.child) {
       conclude.endedUnwatched(job);
-    }
-  }
-
-  /**
-   * To look again later: a tracer may take any time, and the kernel does not tell when it is
-   * through.
-   */
-  private boolean watchesAgain(GovernedJob job) {
-    try {
-      int fd = job.pidfd.orElseThrow().fd();
-      watcher.watch(fd, 0, () -> died(job), PATIENCE, () -> died(job));
-      return true;
-    } catch (ErrnoException e) {
-      LOG.debug("job {}: its tracer is waited for", job.id(), e);
-      return false;
     }
   }
 

@@ -8,7 +8,7 @@ public final class Epoll implements AutoCloseable {
   public static final int EPOLLIN = 1;
   public static final int EPOLLPRI = 2;
 
-  private static final int EPOLLET = 1 << 31; // or a wake that nobody reads would end every wait
+  public static final int EPOLLET = 1 << 31;
   private static final int EPOLL_CTL_ADD = 1;
   private static final int EPOLL_CTL_DEL = 2;
   private static final long WAKE = 0;
@@ -31,7 +31,7 @@ public final class Epoll implements AutoCloseable {
       Raw.close(epoll);
     }
     wake = Libc.check(event, "eventfd");
-    add(wake, EPOLLIN | EPOLLET, WAKE);
+    add(wake, EPOLLIN | EPOLLET, WAKE); // or a wake that nobody reads would end every wait
   }
 
   /**

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,7 +23,7 @@ import org.slf4j.LoggerFactory;
 public final class Watcher implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Watcher.class);
 
-  private record Watch(int fd, Runnable ready) {}
+  private record Watch(int fd, BooleanSupplier due, Runnable ready) {}
 
   private record Deadline(long nanos, long token, Runnable late) {}
 
@@ -51,8 +52,16 @@ public final class Watcher implements AutoCloseable {
    * @throws ErrnoException if the kernel has no room; the callback is not called then
    */
   public long watch(int fd, int mask, Runnable ready) throws ErrnoException {
+    return watch(fd, mask, () -> true, ready);
+  }
+
+  /**
+   * Watches as {@link #watch(int, int, Runnable)} does, but tells only when it is due. Asked at
+   * each event, so the mask must be edge-triggered ({@link Epoll#EPOLLET}).
+   */
+  public long watch(int fd, int mask, BooleanSupplier due, Runnable ready) throws ErrnoException {
     long token = tokens.incrementAndGet();
-    watches.put(token, new Watch(fd, ready));
+    watches.put(token, new Watch(fd, due, ready));
     try {
       epoll.add(fd, mask, token);
     } catch (ErrnoException e) {
@@ -123,9 +132,18 @@ public final class Watcher implements AutoCloseable {
   }
 
   private void tell(long token) {
-    Watch watch = take(token);
-    if (watch != null) {
+    Watch watch = watches.get(token);
+    if (watch != null && isDue(watch) && take(token) != null) {
       call(watch.ready);
+    }
+  }
+
+  private static boolean isDue(Watch watch) {
+    try {
+      return watch.due.getAsBoolean();
+    } catch (RuntimeException | Error e) {
+      LOG.error("a watcher's condition failed", e);
+      return true;
     }
   }
 
