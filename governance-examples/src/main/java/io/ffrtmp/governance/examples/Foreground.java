@@ -42,14 +42,16 @@ final class Foreground {
   private static final int LEFT_TO_SHUTDOWN = 0;
 
   private static final String BARRED =
-      "until then no process can enter %s; of a unit of systemd, ExecReload= and ExecStop= fail,"
-          + " unless it is delegated";
+      "until job %s is released or has ended, no other process can enter %s; of a unit of systemd,"
+          + " ExecReload= and ExecStop= fail, unless it is delegated";
 
   private final PrintWriter err;
-  private boolean ending;
-  private final List<String> unreleased = new CopyOnWriteArrayList<>();
   private final Optional<ResultFile> file;
   private final MetricsOptions metrics;
+  private final List<String> unreleased = new CopyOnWriteArrayList<>();
+
+  /** Whether nobody is attached to any more; while the list of jobs is held. */
+  private boolean ending;
 
   Foreground(PrintWriter err, Optional<ResultFile> file, MetricsOptions metrics) {
     this.err = err;
@@ -144,7 +146,7 @@ final class Foreground {
       job.receipt()
           .moved()
           .flatMap(Moved::barredCgroup)
-          .ifPresent(it -> Ffrtmp.say(err, String.format(BARRED, it)));
+          .ifPresent(it -> Ffrtmp.say(err, String.format(BARRED, job.id(), it)));
     }
   }
 

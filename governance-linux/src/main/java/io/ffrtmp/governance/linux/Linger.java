@@ -27,7 +27,6 @@ final class Linger {
 
   private final Watcher watcher;
   private final Queue<JobGroup> leftovers = new ConcurrentLinkedQueue<>();
-
   private final Runnable removed;
 
   /**
