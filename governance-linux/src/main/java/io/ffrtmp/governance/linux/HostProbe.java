@@ -60,10 +60,15 @@ final class HostProbe {
   static HostReport report(Optional<String> configuredBase, String name) {
     Optional<Capability> blocking = blocking();
     if (blocking.isPresent()) {
-      return HostReport.of(List.of(blocking.get()), List.of(blocking.get()));
+      return blocked(blocking.get());
     }
     CgroupFiles files = CgroupFiles.kernel();
     return report(Base.find(files, Hierarchies.read(files), configuredBase, name));
+  }
+
+  /** Where nothing can be governed, nothing survives us either. */
+  static HostReport blocked(Capability blocking) {
+    return HostReport.of(List.of(blocking), List.of(blocking));
   }
 
   static HostReport report(Base base) {

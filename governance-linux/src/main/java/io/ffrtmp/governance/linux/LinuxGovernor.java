@@ -476,8 +476,7 @@ public final class LinuxGovernor implements Governor {
     private static HostUnsupportedException unsupported(Capability blocking) {
       String cure = blocking.cure().map(each -> "; cure: " + each).orElse("");
       return new HostUnsupportedException(
-          blocking.name() + ": " + blocking.detail() + cure,
-          HostReport.of(List.of(blocking), List.of(blocking)));
+          blocking.name() + ": " + blocking.detail() + cure, HostProbe.blocked(blocking));
     }
   }
 }
