@@ -88,6 +88,8 @@ final class SecondJvm implements AutoCloseable {
               "-Xmx32m",
               "-XX:+UseSerialGC",
               "-XX:-UsePerfData",
+              // Else a compiler's thread opens files of cgroups at any moment.
+              "-XX:-UseContainerSupport",
               "-XX:+SuppressFatalErrorMessage",
               "-XX:ErrorFile=/dev/null",
               "--enable-native-access=ALL-UNNAMED",
