@@ -4,9 +4,6 @@ import com.sun.jna.Function;
 import com.sun.jna.Native;
 import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
-import java.nio.ByteBuffer;
-import java.util.Collection;
-import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -48,15 +45,15 @@ public final class Spawn {
    */
   public static int spawn(
       String path,
-      List<byte[]> arguments,
-      Collection<byte[]> environment,
+      Strings arguments,
+      Strings environment,
       Optional<String> directory,
       int[] descriptors,
       OptionalInt cgroup)
       throws ErrnoException {
     int[] pid = new int[1];
-    Pointer argv = strings(arguments);
-    Pointer envp = strings(environment);
+    Pointer argv = arguments.copy();
+    Pointer envp = environment.copy();
     Pointer actions = allocate(SIZE_OF_ACTIONS);
     Pointer attributes = cgroup.isPresent() ? attributes(cgroup.getAsInt()) : PLAIN;
     Raw.posix_spawn_file_actions_init(actions);
@@ -99,24 +96,6 @@ public final class Spawn {
     Raw.posix_spawnattr_setsigmask(attributes, signals);
     free(signals);
     return attributes;
-  }
-
-  /** A NULL-terminated array of pointers, and behind it the NUL-terminated strings. */
-  private static Pointer strings(Collection<byte[]> strings) {
-    int size = (strings.size() + 1) * Long.BYTES;
-    for (byte[] string : strings) {
-      size += string.length + 1;
-    }
-    Pointer memory = allocate(size);
-    ByteBuffer image = Libc.buffer(new byte[size]); // copied at once: each access by JNA costs
-    int offset = (strings.size() + 1) * Long.BYTES;
-    for (byte[] string : strings) {
-      image.putLong(Pointer.nativeValue(memory) + offset);
-      image.duplicate().position(offset).put(string);
-      offset += string.length + 1;
-    }
-    memory.write(0, image.array(), 0, size);
-    return memory;
   }
 
   /** Plain malloc(3): JNA's own Memory would bring a cleaner thread with it. */

@@ -1,6 +1,7 @@
 package io.ffrtmp.governance.linux.process;
 
 import io.ffrtmp.governance.linux.libc.Libc;
+import io.ffrtmp.governance.linux.libc.Strings;
 import java.nio.charset.StandardCharsets;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -8,6 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An environment: names to whole entries, {@code NAME=VALUE}, in bytes as the C library holds them.
@@ -21,9 +23,12 @@ final class Environment {
       Set.of("IFS", "OPTIND", "PPID", "ENV", "BASH_VERSION", Gate.WORD);
 
   private final Map<String, byte[]> entries;
+  private final Strings strings;
+  private volatile @Nullable Boolean survivesDash; // told once: most environments are ours
 
   private Environment(Map<String, byte[]> entries) {
     this.entries = entries;
+    strings = Strings.of(entries.values());
   }
 
   /** That of this process; entries without a name are dropped, the first of a name counts. */
@@ -60,9 +65,13 @@ final class Environment {
         .map(entry -> new String(entry, StandardCharsets.UTF_8).substring(name.length() + 1));
   }
 
-  /** The entries, for a spawn. */
   Collection<byte[]> entries() {
     return entries.values();
+  }
+
+  /** The entries, for a spawn. */
+  Strings strings() {
+    return strings;
   }
 
   /** The whole entry of a variable, or nothing. */
@@ -72,11 +81,17 @@ final class Environment {
 
   /** Whether dash passes it on unaltered, {@code PWD} aside, and none of it acts on dash. */
   boolean survivesDash() {
-    return entries.keySet().stream()
-        .allMatch(
-            name ->
-                SHELL_NAME.matcher(name).matches()
-                    && !name.startsWith("LD_")
-                    && !NOT_FOR_DASH.contains(name));
+    Boolean told = survivesDash;
+    if (told == null) {
+      told = entries.keySet().stream().allMatch(Environment::survivesDash);
+      survivesDash = told;
+    }
+    return told;
+  }
+
+  private static boolean survivesDash(String name) {
+    return SHELL_NAME.matcher(name).matches()
+        && !name.startsWith("LD_")
+        && !NOT_FOR_DASH.contains(name);
   }
 }

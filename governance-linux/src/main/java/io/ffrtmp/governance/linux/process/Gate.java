@@ -2,12 +2,12 @@ package io.ffrtmp.governance.linux.process;
 
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
+import io.ffrtmp.governance.linux.libc.Strings;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -61,7 +61,7 @@ final class Gate implements AutoCloseable {
   }
 
   /** What is really spawned: the path, the arguments and the environment. */
-  record Command(String path, List<byte[]> arguments, Collection<byte[]> environment) {}
+  record Command(String path, Strings arguments, Strings environment) {}
 
   /**
    * The command that becomes the program with exactly these arguments and this environment.
@@ -83,7 +83,8 @@ final class Gate implements AutoCloseable {
     }
     add(all, program);
     all.addAll(arguments.subList(1, arguments.size()));
-    return new Command(shell, all, plain ? environment.entries() : List.of());
+    return new Command(
+        shell, Strings.of(all), plain ? environment.strings() : Strings.of(List.of()));
   }
 
   private static void add(List<byte[]> all, String... texts) {

@@ -61,12 +61,11 @@ final class Program {
     return path.startsWith("/") ? path : directory + "/" + path;
   }
 
-  /** Refuses an argument that execve(2) would refuse, before a gate is bothered with it. */
-  static void checkLength(byte[] argument) throws SpawnException {
-    if (argument.length > LARGEST_STRING) {
+  /** Refuses a string that execve(2) would refuse, before a gate is bothered with it. */
+  static void checkLength(int longest) throws SpawnException {
+    if (longest > LARGEST_STRING) {
       throw failed(
-          Errno.E2BIG,
-          "an argument or variable of " + argument.length + " bytes is longer than 131071");
+          Errno.E2BIG, "an argument or variable of " + longest + " bytes is longer than 131071");
     }
   }
 

@@ -12,6 +12,7 @@ import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import io.ffrtmp.governance.linux.libc.Pidfd;
 import io.ffrtmp.governance.linux.libc.Spawn;
+import io.ffrtmp.governance.linux.libc.Strings;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -110,13 +111,10 @@ public final class Spawner {
     for (String argument : workload.command().subList(1, workload.command().size())) {
       arguments.add(argument.getBytes(StandardCharsets.UTF_8));
     }
-    for (byte[] string : arguments) {
-      Program.checkLength(string);
-    }
-    for (byte[] string : environment.entries()) {
-      Program.checkLength(string);
-    }
-    return new Prepared(workload, directory, program, arguments, environment);
+    Prepared prepared = new Prepared(workload, directory, program, arguments, environment);
+    Program.checkLength(prepared.strings.longest());
+    Program.checkLength(environment.strings().longest());
+    return prepared;
   }
 
   private String searchPath() {
@@ -133,6 +131,7 @@ public final class Spawner {
     private final String directory;
     private final String program;
     private final List<byte[]> arguments;
+    private final Strings strings;
     private final Environment environment;
 
     private Prepared(
@@ -145,6 +144,7 @@ public final class Spawner {
       this.directory = directory;
       this.program = program;
       this.arguments = arguments;
+      strings = Strings.of(arguments);
       this.environment = environment;
     }
 
@@ -175,7 +175,7 @@ public final class Spawner {
       try {
         pid =
             Spawn.spawn(
-                program, arguments, environment.entries(), chdir(), stdio, admission.birthplace());
+                program, strings, environment.strings(), chdir(), stdio, admission.birthplace());
       } catch (ErrnoException e) {
         Program.check(program, directory); // names the cause better, if it can
         boolean commands = SpawnException.WORKLOADS_FAULT.contains(e.errno());
