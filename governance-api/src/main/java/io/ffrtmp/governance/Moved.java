@@ -74,8 +74,9 @@ public final class Moved extends WireValue {
   }
 
   /**
-   * The anonymous and shared memory, in bytes, that the moved processes had resident then. It stays
-   * charged to the group from which they came, and {@code memory.max} does not count it.
+   * The anonymous and shared memory, in bytes, that the moved processes had resident then; what
+   * they share counts for each. It stays charged to the group from which they came, and {@code
+   * memory.max} does not count it.
    */
   public long chargedElsewhereBytes() {
     return need("charged_elsewhere_bytes", WireValue::integer);

@@ -11,15 +11,22 @@ final class Farewell implements AutoCloseable {
   private static final long SECONDS_TO_TELL = 10;
 
   private final CountDownLatch told = new CountDownLatch(1);
+  private volatile boolean begun;
 
   /** Has jobs let go of when a signal, or {@code System.exit}, ends the JVM. */
   Farewell(Runnable letGo) {
     Runnable all =
         () -> {
+          begun = true;
           letGo.run();
           await();
         };
     Runtime.getRuntime().addShutdownHook(new Thread(all, "ffrtmp-detach"));
+  }
+
+  /** Whether the JVM ends, with a status that is decided. */
+  boolean begun() {
+    return begun;
   }
 
   private void await() {

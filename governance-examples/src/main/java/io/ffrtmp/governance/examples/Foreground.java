@@ -50,8 +50,8 @@ final class Foreground {
   private final MetricsOptions metrics;
   private final List<String> unreleased = new CopyOnWriteArrayList<>();
 
-  /** Whether nobody is attached to any more; while the list of jobs is held. */
-  private boolean ending;
+  /** Whether nobody is attached to any more; said before the list of jobs is waited for. */
+  private volatile boolean ending;
 
   Foreground(PrintWriter err, Optional<ResultFile> file, MetricsOptions metrics) {
     this.err = err;
@@ -68,16 +68,21 @@ final class Foreground {
     // In a delegated unit only ourselves are moved, and only if we are alone there.
     Governor governor = watched(LinuxGovernor.builder().becomeLeaf(true)).open();
     try (Farewell farewell = new Farewell(governor::close)) {
-      return run(governor, workload);
+      return run(governor, workload, farewell);
     }
   }
 
-  private int run(Governor governor, Workload workload) throws InterruptedException {
+  private int run(Governor governor, Workload workload, Farewell farewell)
+      throws InterruptedException {
     try {
       StartedJob job = governor.start(workload);
       JobResult result = job.await();
       tell(result);
-      return result.ending() instanceof Detached ? detached(job) : status(result);
+      if (result.ending() instanceof Detached) {
+        sayDetached(job);
+        return farewell.begun() ? LEFT_TO_SHUTDOWN : Ffrtmp.NOT_GOVERNED;
+      }
+      return status(result);
     } catch (StartFailedException e) {
       Ffrtmp.say(err, String.valueOf(e.getMessage()));
       tell(e.result());
@@ -96,8 +101,8 @@ final class Foreground {
     List<AttachedJob> jobs = new CopyOnWriteArrayList<>();
     Runnable letGo =
         () -> {
+          ending = true;
           synchronized (jobs) {
-            ending = true;
             if (release) {
               releaseAll(jobs);
             }
@@ -131,6 +136,9 @@ final class Foreground {
     } finally {
       if (!complete) {
         releaseAll(jobs);
+        jobs.stream()
+            .filter(each -> !unreleased.contains(each.id()))
+            .forEach(each -> Ffrtmp.sayReleased(err, each.release())); // says how that went
       }
     }
   }
@@ -199,12 +207,11 @@ final class Foreground {
     }
   }
 
-  private int detached(StartedJob job) {
+  private void sayDetached(StartedJob job) {
     Ffrtmp.say(err, "detached: job " + job.id() + " goes on as process " + job.pid());
     if (!job.inheritedPipes().isEmpty()) {
       Ffrtmp.say(err, "it writes to a pipe or socket, and may end by SIGPIPE when its reader ends");
     }
-    return LEFT_TO_SHUTDOWN;
   }
 
   /** As a shell would have it: the workload's status, 128 + a signal, 126, 127; else 125. */

@@ -99,9 +99,12 @@ final class ResultFile {
     return descriptor().isEmpty() && (Files.notExists(path) || Files.isRegularFile(path));
   }
 
-  /** The file itself, where the name is a link to it. */
+  /** The file itself, where the name is a link to it, be it not there yet. */
   private Path target() throws IOException {
     Path path = Path.of(name);
+    for (int links = 0; links < MOST_LINKS && Files.isSymbolicLink(path); links++) {
+      path = path.resolveSibling(Files.readSymbolicLink(path));
+    }
     return Files.exists(path) ? path.toRealPath() : path;
   }
 

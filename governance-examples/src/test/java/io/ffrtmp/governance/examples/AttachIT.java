@@ -198,7 +198,7 @@ class AttachIT {
     assumeTrue(Cli.ROOT, "needs root to make a cgroup");
     List<Process> targets = new ArrayList<>();
     List<String> command = new ArrayList<>(List.of(Cli.LAUNCHER.toString(), "attach"));
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 40; i++) {
       Process target = target("exec sleep 600");
       targets.add(target);
       command.addAll(List.of("--pid", "" + target.pid()));
@@ -214,6 +214,7 @@ class AttachIT {
     assertThat(cli.waitFor(60, TimeUnit.SECONDS)).isTrue();
     assertThat(cli.exitValue()).isEqualTo(143);
     String said = Files.readString(err);
+    assertThat(said).contains("told to end before process ");
     for (Process each : targets) {
       boolean attached = membership(each).contains("/ffrtmp/it-" + each.pid());
       assertThat(said.contains("JOB it-" + each.pid() + " |")).isEqualTo(attached);

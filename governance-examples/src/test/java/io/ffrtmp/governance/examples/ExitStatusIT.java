@@ -214,6 +214,17 @@ class ExitStatusIT {
   }
 
   @Test
+  void result_throughLinkToAFileThatIsNotThereYet_makesThatFile() throws Exception {
+    Path file = Files.createDirectory(scratch.resolve("results")).resolve("new.json");
+    Path link = Files.createSymbolicLink(scratch.resolve("link.json"), Path.of("results/new.json"));
+
+    run("--result", link.toString(), "true");
+
+    assertThat(link).isSymbolicLink();
+    assertThat(Cli.result(file).verdict()).isEqualTo(Verdict.SUCCESS);
+  }
+
+  @Test
   void result_dashOrDevice_isWrittenToNotReplaced() throws Exception {
     assertThat(run("--result", "-", "true").out()).startsWith("{\"job_id\":").endsWith("}\n");
     assertThat(run("--result", "/dev/stdout", "true").out()).startsWith("{\"job_id\":");

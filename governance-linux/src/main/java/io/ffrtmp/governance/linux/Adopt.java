@@ -256,7 +256,11 @@ final class Adopt {
 
   private static void refuseIfInUse(OptionalLong most, Supplier<Set<Integer>> tree, int pid) {
     if (most.isPresent()) {
-      long used = Move.residentBytes(tree.get());
+      Set<Integer> all = tree.get();
+      long used = Move.residentBytes(all);
+      if (used > most.getAsLong()) { // what they share was counted for each
+        used = all.stream().mapToLong(ProcStatus::shareBytes).sum();
+      }
       if (used > most.getAsLong()) {
         throw new AttachRefusedException(
             Reason.MEMORY_IN_USE,

@@ -6,7 +6,10 @@ import io.ffrtmp.governance.HostReport;
 import io.ffrtmp.governance.linux.cgroup.Base;
 import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
 import io.ffrtmp.governance.linux.cgroup.Hierarchies;
+import io.ffrtmp.governance.linux.libc.Errno;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
+import io.ffrtmp.governance.linux.libc.Pidfd;
 import io.ffrtmp.governance.linux.observe.ExitReader;
 import io.ffrtmp.governance.linux.process.Spawner;
 import java.io.IOException;
@@ -37,7 +40,35 @@ final class HostProbe {
                         "glibc 2.34 or later is needed; allow native access"
                             + " (--enable-native-access=ALL-UNNAMED), and where the temporary"
                             + " directory is noexec point -Djna.tmpdir= to one that is not"))
-        .or(HostProbe::foreignProc);
+        .or(HostProbe::foreignProc)
+        .or(HostProbe::hiddenBoot)
+        .or(HostProbe::noPidfd);
+  }
+
+  /** Without the id of this boot no governor knows which other one is alive. */
+  private static Optional<Capability> hiddenBoot() {
+    String file = "/proc/sys/kernel/random/boot_id";
+    return Libc.access(file, Libc.R_OK) == 0
+        ? Optional.empty()
+        : Optional.of(
+            Capability.of("boot_id", State.BLOCKING, file + " can't be read")
+                .cure("mount all of /proc (in a unit ProcSubset=all)"));
+  }
+
+  /** What a start, an attachment and the end of each stand on. */
+  private static Optional<Capability> noPidfd() {
+    int ours = (int) ProcessHandle.current().pid();
+    try {
+      Pidfd.open(ours).close();
+      return Optional.empty();
+    } catch (ErrnoException e) {
+      boolean shortage = e.errno() == Errno.EMFILE || e.errno() == Errno.ENFILE;
+      return shortage
+          ? Optional.empty() // which opening a governor meets, and tells
+          : Optional.of(
+              Capability.of("pidfd", State.BLOCKING, e.getMessage())
+                  .cure("Linux 5.4 or later, and a seccomp profile that permits pidfd_open"));
+    }
   }
 
   /** Where {@code /proc} shows other numbers than system calls take, we would act on strangers. */

@@ -340,6 +340,18 @@ class AttachKernelTest {
   }
 
   @Test
+  void memoryMax_aboveWhatForksShare_isNoReasonToRefuse() throws Exception {
+    LinuxHost.assumeProgram("perl");
+    Process parent =
+        target(
+            "exec perl -e '$x = \"x\" x (16 << 20); fork || last for 1 .. 8; $0 = \"forked\"; sleep 600'");
+    RunContract.soon().until(() -> parent.descendants().count() == 8);
+    AttachedJob job = governor.attach(of(parent).limits(Limits.NONE.memoryMaxBytes(64 << 20)));
+    assertThat(job.receipt().moved().orElseThrow().processes()).isEqualTo(9);
+    job.release();
+  }
+
+  @Test
   void limitsRequired_thatCantBeHad_isRefused_andEverythingPutBack() throws Exception {
     Process process = sleeper();
     Map<String, String> before = state();

@@ -165,6 +165,59 @@ class GovernorKernelTest extends RunContract {
   }
 
   @Test
+  void open_whereProcShowsProcessesOnly_isRefusedWithTheCure() throws Exception {
+    assumeTrue(LinuxHost.root(), "needs root to make a mount namespace");
+    LinuxHost.assumeProgram("unshare");
+    String script = "mount -t proc -o subset=pid proc /proc && exec \"$@\"";
+    String[] apart = {"unshare", "--mount", "/bin/sh", "-c", script, "sh"};
+    try (SecondJvm jvm = SecondJvm.of(Opening.class).by(apart).start()) {
+      assertThat(jvm.hear("refused"))
+          .startsWith("boot_id: /proc/sys/kernel/random/boot_id can't be read")
+          .contains("ProcSubset=all");
+      assertThat(jvm.awaitEnd()).as("exit of %s", jvm).isZero();
+    }
+  }
+
+  /** Executes a command to which one system call is refused, as filters of containers do. */
+  private static final String FILTERED =
+      """
+      #include <errno.h>
+      #include <linux/filter.h>
+      #include <linux/seccomp.h>
+      #include <sys/prctl.h>
+      #include <unistd.h>
+      int main(int argc, char **argv) {
+        struct sock_filter refuse[] = {
+          BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 434 /* pidfd_open */, 0, 1),
+          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        };
+        struct sock_fprog program = {4, refuse};
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+          return 1;
+        execvp(argv[1], argv + 1);
+        return 2;
+      }
+      """;
+
+  @Test
+  void open_whereAFilterRefusesPidfdOpen_isRefusedWithTheCure() throws Exception {
+    LinuxHost.assumeProgram("gcc");
+    Path source = Files.writeString(dir.resolve("filtered.c"), FILTERED);
+    Path binary = dir.resolve("filtered");
+    Process gcc = new ProcessBuilder("gcc", "-o", "" + binary, "" + source).inheritIO().start();
+    assertThat(gcc.waitFor()).isZero();
+    try (SecondJvm jvm = SecondJvm.of(Opening.class).by("" + binary).start()) {
+      assertThat(jvm.hear("refused"))
+          .startsWith("pidfd: pidfd_open of process ")
+          .contains("ENOSYS")
+          .endsWith("a seccomp profile that permits pidfd_open");
+      assertThat(jvm.awaitEnd()).as("exit of %s", jvm).isZero();
+    }
+  }
+
+  @Test
   void jobId_inUseInThisGovernor_isRefusedAndNothingIsTouched() throws Exception {
     Path log = Files.writeString(dir.resolve("log"), "precious");
     Recorder recorder = new Recorder();

@@ -24,8 +24,10 @@ import io.ffrtmp.governance.Verdict;
 import io.ffrtmp.governance.Workload;
 import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
 import io.ffrtmp.governance.linux.cgroup.Mark;
+import io.ffrtmp.governance.linux.cgroup.ProcessKey;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
+import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -476,6 +478,36 @@ class RecoverKernelTest {
       job.kill();
       job.await();
       assertThat(governor.recover().jobs()).singleElement().isInstanceOf(AttachedJob.class);
+    }
+  }
+
+  /** Tells of some processes whether they may be alive, by what a mark would say of them. */
+  static final class Hidden {
+    public static void main(String[] args) {
+      ProcessKey self = ProcessKey.self();
+      for (String pid : args) {
+        int number = Integer.parseInt(pid);
+        boolean shown = new File("/proc/" + pid).exists();
+        boolean alive = new ProcessKey(number, 1, self.boot(), self.namespace()).alive();
+        SecondJvm.tell((shown ? "shown " : "hidden ") + (alive ? "alive" : "dead"));
+      }
+    }
+  }
+
+  @Test
+  void processThatProcHides_isNotTakenForDead() throws Exception {
+    assumeTrue(LinuxHost.root(), "needs root to make a mount namespace");
+    LinuxHost.assumeProgram("unshare");
+    Process ended = new ProcessBuilder("true").start();
+    ended.waitFor();
+    String script = "mount -t proc -o hidepid=2 proc /proc && exec \"$@\"";
+    try (SecondJvm jvm =
+        SecondJvm.of(Hidden.class, ProcessHandle.current().pid(), ended.pid())
+            .by("unshare", "--mount", "/bin/sh", "-c", script, "sh")
+            .as(65_534)
+            .start()) {
+      assertThat(jvm.hear("")).as("process of another user").isEqualTo("hidden alive");
+      assertThat(jvm.hear("")).as("process that has ended").isEqualTo("hidden dead");
     }
   }
 }

@@ -3,6 +3,7 @@ package io.ffrtmp.governance.linux.cgroup;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
+import io.ffrtmp.governance.linux.libc.Pidfd;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -51,7 +52,16 @@ public record ProcessKey(int pid, long startTime, String boot, String namespace)
           ? alive(Libc.readText("/proc/" + pid + "/stat"), startTime)
           : boot.equals(SELF.boot);
     } catch (ErrnoException e) {
-      return e.errno() != Errno.ENOENT && e.errno() != Errno.ESRCH;
+      return (e.errno() != Errno.ENOENT && e.errno() != Errno.ESRCH) || hidden();
+    }
+  }
+
+  /** Whether {@code /proc} does not show a process that is there (hidepid, proc(5)). */
+  private boolean hidden() {
+    try (Pidfd any = Pidfd.open(pid)) {
+      return !any.ended();
+    } catch (ErrnoException e) {
+      return e.errno() != Errno.ESRCH && e.errno() != Errno.ENOENT && e.errno() != Errno.EINVAL;
     }
   }
 

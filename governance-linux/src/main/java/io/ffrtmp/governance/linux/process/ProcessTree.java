@@ -3,6 +3,7 @@ package io.ffrtmp.governance.linux.process;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -51,7 +52,7 @@ public final class ProcessTree {
     List<String> tasks = new ArrayList<>();
     try (DirectoryStream<Path> all = Files.newDirectoryStream(Path.of("/proc/" + pid + "/task"))) {
       all.forEach(task -> tasks.add(task.toString()));
-    } catch (IOException gone) {
+    } catch (IOException | DirectoryIteratorException gone) {
       return tasks;
     }
     return tasks;

@@ -190,15 +190,16 @@ final class Program {
     int count = elf(head).getShort(56);
     for (int i = 0; head[4] == 2 && i < count; i++) {
       long entry = table + (long) i * size;
-      if (entry < 0 || entry + 40 > head.length) {
+      if (entry < 0 || entry > head.length - 40) {
         return "";
       }
       long offset = elf(head).getLong((int) entry + 8);
       long length = elf(head).getLong((int) entry + 32);
       if (elf(head).getInt((int) entry) == 3
           && length > 1
+          && length <= head.length
           && offset > 0
-          && offset + length <= head.length) {
+          && offset <= head.length - length) {
         return new String(head, (int) offset, (int) length - 1, StandardCharsets.UTF_8);
       }
     }
