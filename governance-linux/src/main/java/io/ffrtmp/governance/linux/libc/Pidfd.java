@@ -11,7 +11,8 @@ import java.util.OptionalLong;
  * A descriptor that stands for one process for ever, whatever becomes of its number
  * (pidfd_open(2)).
  *
- * <p>Thread-safe: once closed, no call reaches the descriptor's number again.
+ * <p>Thread-safe: once closed, nothing is done to whoever has the descriptor's number then, nor
+ * told of them; what is read counts only if this is still open afterwards.
  */
 public final class Pidfd implements AutoCloseable {
   /** How a child ended: a code of siginfo's si_code, and its si_status (waitid(2)). */
@@ -74,7 +75,7 @@ public final class Pidfd implements AutoCloseable {
     Libc.check((int) Raw.syscall(424, fd, signal, 0, 0), "pidfd_send_signal " + signal);
   }
 
-  /** Whether the process has ended, reaped or not. */
+  /** Whether the process has ended, reaped or not; true once this was closed. */
   public boolean ended() {
     return ended(Duration.ZERO);
   }
@@ -83,15 +84,15 @@ public final class Pidfd implements AutoCloseable {
   public boolean ended(Duration patience) {
     byte[] pollfd = new byte[8];
     Libc.buffer(pollfd).putInt(0, fd).putShort(4, POLLIN);
-    return Raw.poll(pollfd, 1, (int) patience.toMillis()) == 1;
+    return Raw.poll(pollfd, 1, (int) patience.toMillis()) == 1 || closed;
   }
 
   /**
    * Reaps our child, waiting for its end if need be; that is the only process touched. Empty if it
-   * is not our child to reap (ECHILD).
+   * is not our child to reap (ECHILD). Must not be closed meanwhile.
    */
   public Optional<Exit> reap() throws ErrnoException {
-    return reap(P_PIDFD, fd);
+    return closed ? Optional.empty() : reap(P_PIDFD, fd);
   }
 
   /** Reaps our child of which no pidfd could be had; its number is its own until then. */
@@ -106,7 +107,7 @@ public final class Pidfd implements AutoCloseable {
   public boolean keepsWaiting() {
     byte[] siginfo = new byte[128];
     int result = Raw.waitid(P_PIDFD, fd, siginfo, WEXITED | WNOHANG | WNOWAIT);
-    return result == 0 && Libc.buffer(siginfo).getInt(8) == 0; // si_code
+    return result == 0 && Libc.buffer(siginfo).getInt(8) == 0 && !closed; // si_code
   }
 
   private static Optional<Exit> reap(int idType, int id) throws ErrnoException {
@@ -145,6 +146,9 @@ public final class Pidfd implements AutoCloseable {
     byte[] info = new byte[64];
     Libc.buffer(info).putLong(0, PIDFD_INFO_DEATH);
     Libc.check(Raw.ioctl(fd, PIDFD_GET_INFO, info), "ioctl PIDFD_GET_INFO");
+    if (closed) {
+      throw new ErrnoException(Errno.ESRCH, "ioctl PIDFD_GET_INFO");
+    }
     return Libc.buffer(info);
   }
 
