@@ -85,7 +85,7 @@ final class SystemdUnit {
           Workload.of(
                   "timeout", PATIENCE, "systemctl", manager, "show", "-p", PROPERTIES, "--", unit)
               .stdout(Stdio.truncate(output));
-      Spawner.Spawned spawned = new Spawner().prepare(ask).spawn(UNGOVERNED);
+      Spawner.Spawned spawned = new Spawner().prepare(ask).spawn(OptionalInt.empty());
       try (Pidfd pidfd = spawned.pidfd().orElseThrow()) {
         if (!pidfd.ended(Duration.ofSeconds(10))) {
           return Map.of(); // not even timeout(1) could end it
@@ -108,22 +108,6 @@ final class SystemdUnit {
         .forEach(pair -> properties.put(pair[0], pair[1]));
     return properties;
   }
-
-  private static final Spawner.Admission UNGOVERNED =
-      new Spawner.Admission() {
-        @Override
-        public boolean gated() {
-          return false;
-        }
-
-        @Override
-        public OptionalInt birthplace() {
-          return OptionalInt.empty();
-        }
-
-        @Override
-        public void admit(int pid) {}
-      };
 
   Capability capability() {
     if (name.isEmpty()) {

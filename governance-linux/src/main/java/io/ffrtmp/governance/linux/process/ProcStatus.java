@@ -27,7 +27,8 @@ public record ProcStatus(int leader, int depth, long residentBytes) {
     }
   }
 
-  private static Optional<String> field(String status, String name) {
+  /** The text of a field of the file. */
+  static Optional<String> field(String status, String name) {
     int at = status.indexOf("\n" + name + ":\t");
     int from = at + name.length() + 3;
     return at < 0
