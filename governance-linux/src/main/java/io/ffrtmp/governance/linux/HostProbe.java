@@ -108,9 +108,7 @@ final class HostProbe {
     String machine = Libc.ARM ? "aarch64" : "x86_64"; // uname's name, where Java says amd64
     String jdk = System.getProperty("java.vm.name") + " " + System.getProperty("java.version");
     all.add(Capability.of("kernel", State.YES, kernel + " " + machine));
-    all.add(
-        Capability.of(
-            "libc", State.YES, "glibc " + Libc.glibcVersion().orElse("of unknown version")));
+    all.add(Capability.of("libc", State.YES, "glibc " + Libc.glibcVersion()));
     all.add(Capability.of("jdk", State.YES, jdk));
     all.addAll(base.capabilities());
     Capability exits = ExitReader.capability(kernel);

@@ -29,6 +29,7 @@ import io.ffrtmp.governance.linux.cgroup.JobGroup;
 import io.ffrtmp.governance.linux.cgroup.Mark;
 import io.ffrtmp.governance.linux.cgroup.Search;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
+import io.ffrtmp.governance.linux.libc.Spawn;
 import io.ffrtmp.governance.linux.observe.Watcher;
 import io.ffrtmp.governance.linux.process.SpawnException;
 import io.ffrtmp.governance.linux.process.Spawner;
@@ -112,7 +113,7 @@ public final class LinuxGovernor implements Governor {
       base.becomeLeaf(Builder.LEAF);
     }
     base.clean();
-    canBeBorn = new AtomicBoolean(base.bornInside() && Spawner.bearsInside());
+    canBeBorn = new AtomicBoolean(base.bornInside() && Spawn.canSetCgroup());
   }
 
   /** What to open a governor with; {@link Builder#open()} opens it. */

@@ -50,8 +50,6 @@ final class Start implements Spawner.Admission {
   private Mark mark;
   private final AtomicBoolean canBeBorn;
   private final List<LimitOutcome> outcomes = new ArrayList<>();
-  private OptionalInt birthplace = OptionalInt.empty();
-  private boolean gated;
 
   /**
    * A start in a group that was just made.
@@ -76,13 +74,11 @@ final class Start implements Spawner.Admission {
 
   /** The process, placed and limited, executing its first instruction. */
   Spawned spawn(Spawner.Prepared prepared) throws SpawnException {
-    gated =
-        group.exists() && !canBeBorn.get(); // decided once: another start may clear it meanwhile
-    if (!gated || workload.limitsRequired()) {
+    boolean direct = !group.exists() || canBeBorn.get(); // another start may clear it meanwhile
+    if (direct || workload.limitsRequired()) {
       applyLimits(); // else while the gate's shell starts
     }
-    gated |= weightUnmet().isPresent();
-    return gated ? prepared.spawn(this) : direct(prepared);
+    return direct && weightUnmet().isEmpty() ? born(prepared) : prepared.spawnAtGate(this);
   }
 
   /** Writes and reads back the limits; the process is not in the group yet. */
@@ -93,11 +89,13 @@ final class Start implements Spawner.Admission {
     }
   }
 
-  private Spawned direct(Spawner.Prepared prepared) throws SpawnException {
+  /** Without a gate, born in its group if it has one; at the gate after all if that fails. */
+  private Spawned born(Spawner.Prepared prepared) throws SpawnException {
+    OptionalInt birthplace = OptionalInt.empty();
     String refusal;
     try {
       birthplace = group.exists() ? OptionalInt.of(group.open()) : OptionalInt.empty();
-      Spawned spawned = prepared.spawn(this);
+      Spawned spawned = prepared.spawn(birthplace);
       markLeader(spawned.pid());
       return spawned;
     } catch (SpawnException e) {
@@ -109,27 +107,16 @@ final class Start implements Spawner.Admission {
     } catch (ErrnoException e) {
       refusal = e.name();
       if (SHORTAGES.contains(refusal)) {
-        throw platform(Step.GROUP, e);
+        throw SpawnException.of(Step.GROUP, e);
       }
     } finally {
       birthplace.ifPresent(Libc::close);
     }
-    gated = true;
-    Spawned spawned = prepared.spawn(this);
+    Spawned spawned = prepared.spawnAtGate(this);
     if (NO_BIRTH.contains(refusal)) {
       canBeBorn.set(false); // the gate could what birth could not
     }
     return spawned;
-  }
-
-  @Override
-  public boolean gated() {
-    return gated;
-  }
-
-  @Override
-  public OptionalInt birthplace() {
-    return birthplace;
   }
 
   @Override
@@ -140,12 +127,10 @@ final class Start implements Spawner.Admission {
     try {
       group.place(pid);
       if (group.exists() && !group.holds(pid)) {
-        throw new SpawnException(
-            StartFailure.of(
-                Fault.PLATFORM,
-                Step.PLACE,
-                Optional.empty(),
-                "process " + pid + " was moved out of " + group + " by somebody else"));
+        throw SpawnException.of(
+            Fault.PLATFORM,
+            Step.PLACE,
+            "process " + pid + " was moved out of " + group + " by somebody else");
       }
     } catch (ErrnoException e) {
       notPlaced(pid, e);
@@ -217,10 +202,5 @@ final class Start implements Spawner.Admission {
         + (" " + unmet.asked() + " is " + unmet.status().wireName())
         + where.flatMap(Optional::stream).collect(Collectors.joining(", ", " (", ")"))
         + unmet.cure().map(cure -> "; " + cure).orElse("");
-  }
-
-  static SpawnException platform(Step step, ErrnoException e) {
-    return new SpawnException(
-        StartFailure.of(Fault.PLATFORM, step, Optional.of(e.name()), e.getMessage()));
   }
 }

@@ -24,7 +24,7 @@ import java.util.stream.Stream;
  * The systemd unit that this JVM lives in, and what its end does to workloads (systemd.kill(5)).
  */
 final class SystemdUnit {
-  private static final Duration PATIENCE = Duration.ofSeconds(5);
+  private static final String PATIENCE = "5"; // seconds; then timeout(1) ends it, for us to reap
   private static final String PROPERTIES = "KillMode,Delegate,DelegateSubgroup,Restart,Slice";
 
   private final String cgroup;
@@ -71,7 +71,7 @@ final class SystemdUnit {
     return cgroup.contains("/user@") && !unit(cgroup).startsWith("user@");
   }
 
-  private static Map<String, String> show(String unit, boolean user) {
+  static Map<String, String> show(String unit, boolean user) {
     int memory;
     try {
       memory = Libc.memoryFile("systemctl");
@@ -82,12 +82,13 @@ final class SystemdUnit {
       String manager = user ? "--user" : "--system";
       Path output = Path.of("/proc/self/fd/" + memory);
       Workload ask =
-          Workload.of("systemctl", manager, "show", "-p", PROPERTIES, "--", unit)
+          Workload.of(
+                  "timeout", PATIENCE, "systemctl", manager, "show", "-p", PROPERTIES, "--", unit)
               .stdout(Stdio.truncate(output));
-      Spawner.Spawned spawned = new Spawner().prepare(ask).spawn(UNGOVERNED);
+      Spawner.Spawned spawned = new Spawner().prepare(ask).spawn(OptionalInt.empty());
       try (Pidfd pidfd = spawned.pidfd().orElseThrow()) {
-        if (!pidfd.ended(PATIENCE)) {
-          return Map.of();
+        if (!pidfd.ended(Duration.ofSeconds(10))) {
+          return Map.of(); // not even timeout(1) could end it
         }
         pidfd.reap();
       }
@@ -102,29 +103,11 @@ final class SystemdUnit {
   static Map<String, String> parse(String text) {
     Map<String, String> properties = new TreeMap<>();
     text.lines()
-        .filter(line -> line.indexOf('=') > 0)
-        .forEach(
-            line ->
-                properties.put(
-                    line.substring(0, line.indexOf('=')), line.substring(line.indexOf('=') + 1)));
+        .map(line -> line.split("=", 2))
+        .filter(pair -> pair.length == 2 && !pair[0].isEmpty())
+        .forEach(pair -> properties.put(pair[0], pair[1]));
     return properties;
   }
-
-  private static final Spawner.Admission UNGOVERNED =
-      new Spawner.Admission() {
-        @Override
-        public boolean gated() {
-          return false;
-        }
-
-        @Override
-        public OptionalInt birthplace() {
-          return OptionalInt.empty();
-        }
-
-        @Override
-        public void admit(int pid) {}
-      };
 
   Capability capability() {
     if (name.isEmpty()) {

@@ -200,6 +200,32 @@ class ExhaustionKernelTest {
     SecondJvm.of(Descriptors.class, NAME).by("prlimit", "--nofile=256:256").succeed();
   }
 
+  static final class Watching {
+    public static void main(String[] args) {
+      assertRefused(args[0]);
+      int descriptors = HeldDescriptors.count();
+      for (int i = 0; i < 3; i++) {
+        assertRefused(args[0]);
+      }
+      assertThat(HeldDescriptors.count()).isEqualTo(descriptors);
+    }
+
+    private static void assertRefused(String name) {
+      assertThatThrownBy(() -> LinuxGovernor.builder().directoryName(name).open())
+          .isInstanceOf(HostUnsupportedException.class)
+          .hasMessageContaining("ENOSPC");
+    }
+  }
+
+  @Test
+  void open_noRoomToWatchInTheKernel_isRefusedAndLeavesNoDescriptor() throws Exception {
+    LinuxHost.assumeProgram("strace");
+    String fault = "inject=epoll_ctl:error=ENOSPC";
+    SecondJvm.of(Watching.class, NAME)
+        .by("strace", "-f", "-qq", "-e", "trace=epoll_ctl", "-e", fault, "-o", "/dev/null")
+        .succeed();
+  }
+
   static final class Detaching {
     public static void main(String[] args) throws Exception {
       try (Governor governor = LinuxGovernor.builder().directoryName(args[0]).open()) {

@@ -26,12 +26,14 @@ public final class Epoll implements AutoCloseable {
   /** A new, empty set. */
   public Epoll() throws ErrnoException {
     epoll = Libc.check(Raw.epoll_create1(Libc.O_CLOEXEC), "epoll_create1");
-    int event = Raw.eventfd(0, Libc.O_CLOEXEC | Libc.O_NONBLOCK);
-    if (event < 0) {
-      Raw.close(epoll);
+    wake = Raw.eventfd(0, Libc.O_CLOEXEC | Libc.O_NONBLOCK);
+    try {
+      Libc.check(wake, "eventfd");
+      add(wake, EPOLLIN | EPOLLET, WAKE); // or a wake that nobody reads would end every wait
+    } catch (ErrnoException e) {
+      close();
+      throw e;
     }
-    wake = Libc.check(event, "eventfd");
-    add(wake, EPOLLIN | EPOLLET, WAKE); // or a wake that nobody reads would end every wait
   }
 
   /**

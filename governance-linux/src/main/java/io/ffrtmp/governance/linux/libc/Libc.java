@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.LongSupplier;
 
 /**
  * Calls of the C library. Every failure is an {@link ErrnoException}; EINTR is repeated. A call and
@@ -68,17 +69,9 @@ public final class Libc {
     }
   }
 
-  /** The version of glibc; empty for another C library. */
-  public static Optional<String> glibcVersion() {
-    try {
-      return Optional.of(
-          NativeLibrary.getProcess()
-              .getFunction("gnu_get_libc_version")
-              .invokePointer(new Object[0])
-              .getString(0));
-    } catch (LinkageError e) {
-      return Optional.empty();
-    }
+  /** The version of glibc; another C library is {@linkplain #unusable unusable}. */
+  public static String glibcVersion() {
+    return Raw.gnu_get_libc_version().getString(0);
   }
 
   /** NUL-terminated UTF-8, as the kernel takes it. */
@@ -91,11 +84,6 @@ public final class Libc {
     return Raw.strerror(errno).getString(0);
   }
 
-  /** The number of a system call, which differs between the architectures. */
-  static long number(int x86, int arm) {
-    return ARM ? arm : x86;
-  }
-
   static int check(int result, String tried) throws ErrnoException {
     if (result < 0) {
       throw new ErrnoException(Native.getLastError(), tried);
@@ -103,14 +91,24 @@ public final class Libc {
     return result;
   }
 
+  /** What a call returns, made again whenever a signal interrupts it. */
+  static long retry(LongSupplier call, String tried) throws ErrnoException {
+    long result;
+    int errno;
+    do {
+      result = call.getAsLong();
+      errno = result < 0 ? Native.getLastError() : 0;
+    } while (errno == Errno.EINTR);
+    if (errno != 0) {
+      throw new ErrnoException(errno, tried);
+    }
+    return result;
+  }
+
   /** open(2), always with O_CLOEXEC; a file created gets mode 0666 less the umask. */
   public static int open(String path, int flags) throws ErrnoException {
     byte[] name = utf8(path);
-    int fd;
-    do {
-      fd = Raw.open(name, flags | O_CLOEXEC, 0666);
-    } while (fd < 0 && Native.getLastError() == Errno.EINTR);
-    return check(fd, "open " + path);
+    return (int) retry(() -> Raw.open(name, flags | O_CLOEXEC, 0666), "open " + path);
   }
 
   /** The same descriptor, or a duplicate of it at 10 or above, clear of what a child is given. */
@@ -158,11 +156,7 @@ public final class Libc {
 
   /** One read(2). */
   public static int read(int fd, byte[] buffer) throws ErrnoException {
-    long count;
-    do {
-      count = Raw.read(fd, buffer, buffer.length);
-    } while (count < 0 && Native.getLastError() == Errno.EINTR);
-    return check((int) count, "read");
+    return (int) retry(() -> Raw.read(fd, buffer, buffer.length), "read");
   }
 
   /** Everything up to the end of the file or pipe; the kernel's files tell no size beforehand. */
@@ -181,30 +175,21 @@ public final class Libc {
     return Arrays.copyOf(buffer, length);
   }
 
-  /** The whole content of one of the kernel's files. */
-  public static byte[] readFile(String path) throws ErrnoException {
+  /** The whole text of one of the kernel's files, which are ASCII where they matter. */
+  public static String readText(String path) throws ErrnoException {
     int fd = open(path, O_RDONLY);
     try {
-      return readAll(fd);
+      return new String(readAll(fd), StandardCharsets.UTF_8);
     } finally {
       Raw.close(fd);
     }
   }
 
-  /** {@link #readFile} as text; the kernel's files are ASCII where they matter. */
-  public static String readText(String path) throws ErrnoException {
-    return new String(readFile(path), StandardCharsets.UTF_8);
-  }
-
   /** All of the bytes by write(2); a short write goes on. */
   public static void write(int fd, byte[] bytes) throws ErrnoException {
-    byte[] rest = bytes;
-    while (rest.length > 0) {
-      long count = Raw.write(fd, rest, rest.length);
-      if (count < 0 && Native.getLastError() != Errno.EINTR) {
-        throw new ErrnoException(Native.getLastError(), "write");
-      }
-      rest = Arrays.copyOfRange(rest, (int) Math.max(count, 0), rest.length);
+    int count = (int) retry(() -> Raw.write(fd, bytes, bytes.length), "write");
+    if (count < bytes.length) {
+      write(fd, Arrays.copyOfRange(bytes, count, bytes.length));
     }
   }
 
@@ -218,20 +203,17 @@ public final class Libc {
   /** Writes one of the kernel's files with one write(2); what close(2) tells counts too. */
   public static void writeFile(String path, String text) throws ErrnoException {
     byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    String tried = "write '" + text + "' to " + path;
     int fd = open(path, O_WRONLY);
-    long count;
-    int errno;
-    do {
-      count = Raw.write(fd, bytes, bytes.length);
-      errno = count < 0 ? Native.getLastError() : 0;
-    } while (errno == Errno.EINTR);
-    if (Raw.close(fd) < 0 && errno == 0) {
-      errno = Native.getLastError();
+    try {
+      if (retry(() -> Raw.write(fd, bytes, bytes.length), tried) < bytes.length) {
+        throw new ErrnoException(Errno.EINVAL, tried);
+      }
+    } catch (ErrnoException e) {
+      Raw.close(fd);
+      throw e;
     }
-    if (errno != 0 || count < bytes.length) {
-      throw new ErrnoException(
-          errno == 0 ? Errno.EINVAL : errno, "write '" + text + "' to " + path);
-    }
+    check(Raw.close(fd), tried);
   }
 
   /** mkdirat(2), mode 0700. */
@@ -251,11 +233,7 @@ public final class Libc {
 
   /** flock(2). */
   public static void flock(int fd, int operation) throws ErrnoException {
-    int result;
-    do {
-      result = Raw.flock(fd, operation);
-    } while (result < 0 && Native.getLastError() == Errno.EINTR);
-    check(result, "flock");
+    retry(() -> Raw.flock(fd, operation), "flock");
   }
 
   /** Whether access(2) grants the mode; the errno if not, 0 if so. */
@@ -320,7 +298,7 @@ public final class Libc {
 
   /** The niceness of a process's main thread, -20 to 19. */
   public static int getpriority(int pid) throws ErrnoException {
-    int raw = (int) Raw.syscall(number(140, 141), PRIO_PROCESS, pid, 0, 0); // tells 20 - niceness
+    int raw = (int) Raw.syscall(ARM ? 141 : 140, PRIO_PROCESS, pid, 0, 0); // tells 20 - niceness
     return 20 - check(raw, "getpriority of " + pid);
   }
 

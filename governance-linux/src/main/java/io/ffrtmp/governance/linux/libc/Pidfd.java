@@ -1,9 +1,7 @@
 package io.ffrtmp.governance.linux.libc;
 
-import com.sun.jna.Native;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 
@@ -11,22 +9,18 @@ import java.util.OptionalLong;
  * A descriptor that stands for one process for ever, whatever becomes of its number
  * (pidfd_open(2)).
  *
- * <p>Thread-safe: once closed, no call reaches the descriptor's number again.
+ * <p>Thread-safe: once closed, nothing is done to whoever has the descriptor's number then, nor
+ * told of them; what is read counts only if this is still open afterwards.
  */
 public final class Pidfd implements AutoCloseable {
-  /** How a child ended: a code of siginfo's si_code, and its si_status (waitid(2)). */
-  public record Exit(int code, int status) {
-    public static final int CLD_EXITED = 1;
-    public static final int CLD_KILLED = 2;
-    public static final int CLD_DUMPED = 3;
-  }
-
   private static final short POLLIN = 1;
   private static final int P_PID = 1;
   private static final int P_PIDFD = 3;
   private static final int WNOHANG = 1;
   private static final int WEXITED = 4;
   private static final int WNOWAIT = 0x1000000;
+  private static final int CLD_EXITED = 1;
+  private static final int CLD_DUMPED = 3;
   private static final long PIDFD_GET_INFO = 0xC040FF0BL; // linux/pidfd.h, Linux 6.13
   private static final long PIDFD_INFO_EXIT = 8; // Linux 6.15
   private static final long PIDFD_INFO_DEATH = PIDFD_INFO_EXIT | 4; // PIDFD_INFO_CGROUPID
@@ -74,7 +68,7 @@ public final class Pidfd implements AutoCloseable {
     Libc.check((int) Raw.syscall(424, fd, signal, 0, 0), "pidfd_send_signal " + signal);
   }
 
-  /** Whether the process has ended, reaped or not. */
+  /** Whether the process has ended, reaped or not; true once this was closed. */
   public boolean ended() {
     return ended(Duration.ZERO);
   }
@@ -83,19 +77,19 @@ public final class Pidfd implements AutoCloseable {
   public boolean ended(Duration patience) {
     byte[] pollfd = new byte[8];
     Libc.buffer(pollfd).putInt(0, fd).putShort(4, POLLIN);
-    return Raw.poll(pollfd, 1, (int) patience.toMillis()) == 1;
+    return Raw.poll(pollfd, 1, (int) patience.toMillis()) == 1 || closed;
   }
 
   /**
-   * Reaps our child, waiting for its end if need be; that is the only process touched. Empty if it
-   * is not our child to reap (ECHILD).
+   * Reaps our child, waiting for its end if need be, and tells its wait status; that is the only
+   * process touched. Empty if it is not our child to reap (ECHILD). Must not be closed meanwhile.
    */
-  public Optional<Exit> reap() throws ErrnoException {
-    return reap(P_PIDFD, fd);
+  public OptionalInt reap() throws ErrnoException {
+    return closed ? OptionalInt.empty() : reap(P_PIDFD, fd);
   }
 
   /** Reaps our child of which no pidfd could be had; its number is its own until then. */
-  public static Optional<Exit> reap(int pid) throws ErrnoException {
+  public static OptionalInt reap(int pid) throws ErrnoException {
     return reap(P_PID, pid);
   }
 
@@ -106,25 +100,26 @@ public final class Pidfd implements AutoCloseable {
   public boolean keepsWaiting() {
     byte[] siginfo = new byte[128];
     int result = Raw.waitid(P_PIDFD, fd, siginfo, WEXITED | WNOHANG | WNOWAIT);
-    return result == 0 && Libc.buffer(siginfo).getInt(8) == 0; // si_code
+    return result == 0 && Libc.buffer(siginfo).getInt(8) == 0 && !closed; // si_code
   }
 
-  private static Optional<Exit> reap(int idType, int id) throws ErrnoException {
+  private static OptionalInt reap(int idType, int id) throws ErrnoException {
     byte[] siginfo = new byte[128];
-    int result;
-    int errno;
-    do {
-      result = Raw.waitid(idType, id, siginfo, WEXITED);
-      errno = result < 0 ? Native.getLastError() : 0;
-    } while (errno == Errno.EINTR);
-    if (errno == Errno.ECHILD) {
-      return Optional.empty();
+    try {
+      Libc.retry(() -> Raw.waitid(idType, id, siginfo, WEXITED), "waitid");
+    } catch (ErrnoException e) {
+      if (e.errno() == Errno.ECHILD) {
+        return OptionalInt.empty();
+      }
+      throw e;
     }
-    if (errno != 0) {
-      throw new ErrnoException(errno, "waitid");
-    }
-    ByteBuffer info = Libc.buffer(siginfo);
-    return Optional.of(new Exit(info.getInt(8), info.getInt(24)));
+    int status = Libc.buffer(siginfo).getInt(24); // si_status: the exit code, or the signal
+    return OptionalInt.of(
+        switch (Libc.buffer(siginfo).getInt(8)) { // si_code
+          case CLD_EXITED -> status << 8;
+          case CLD_DUMPED -> status | 0x80;
+          default -> status;
+        });
   }
 
   /** The wait status of a process that was reaped by whomever, where the kernel tells it. */
@@ -145,6 +140,9 @@ public final class Pidfd implements AutoCloseable {
     byte[] info = new byte[64];
     Libc.buffer(info).putLong(0, PIDFD_INFO_DEATH);
     Libc.check(Raw.ioctl(fd, PIDFD_GET_INFO, info), "ioctl PIDFD_GET_INFO");
+    if (closed) {
+      throw new ErrnoException(Errno.ESRCH, "ioctl PIDFD_GET_INFO");
+    }
     return Libc.buffer(info);
   }
 

@@ -72,6 +72,10 @@ final class Raw {
 
   static native Pointer strerror(int errno);
 
+  static native @Nullable Pointer strerrorname_np(int errno);
+
+  static native Pointer gnu_get_libc_version();
+
   static native long syscall(long number, long a, long b, long c, long d);
 
   static native int ioctl(int fd, long request, byte[] argument);

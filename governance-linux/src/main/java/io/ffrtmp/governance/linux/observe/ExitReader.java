@@ -27,8 +27,8 @@ public final class ExitReader {
    */
   public static ExitStatus reap(Pidfd pidfd) {
     try {
-      Optional<Pidfd.Exit> exit = pidfd.reap();
-      return exit.isPresent() ? of(exit.get()) : reaped(pidfd);
+      OptionalInt status = pidfd.reap();
+      return status.isPresent() ? of(status.getAsInt()) : reaped(pidfd);
     } catch (ErrnoException e) {
       return new Unknown(Cause.OBSERVATION_BROKE);
     }
@@ -94,12 +94,6 @@ public final class ExitReader {
     }
     return Capability.of(name, State.NO, "Linux " + kernel + " does not tell")
         .cure("Linux 6.15 or later");
-  }
-
-  static ExitStatus of(Pidfd.Exit exit) {
-    return exit.code() == Pidfd.Exit.CLD_EXITED
-        ? new Exited(exit.status())
-        : new Signalled(new Signal(exit.status()), exit.code() == Pidfd.Exit.CLD_DUMPED);
   }
 
   /**

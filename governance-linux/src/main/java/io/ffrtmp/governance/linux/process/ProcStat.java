@@ -8,14 +8,12 @@ import java.util.Optional;
  * What is used of {@code /proc/PID/stat} (proc_pid_stat(5)).
  *
  * @param comm the command's name, which may hold spaces and parentheses
- * @param state one letter, {@code Z} for a zombie
  * @param kernelThread whether it is a thread of the kernel: PF_KTHREAD in its flags
  * @param threads how many it has
  * @param startTime since boot, in clock ticks; with the pid and the boot it names a process for
  *     ever
  */
-public record ProcStat(
-    String comm, char state, int parent, boolean kernelThread, int threads, long startTime) {
+public record ProcStat(String comm, int parent, boolean kernelThread, int threads, long startTime) {
   private static final long PF_KTHREAD = 0x200000; // linux/sched.h
 
   /** Of a process; empty if it is gone or hidden from us. */
@@ -39,7 +37,6 @@ public record ProcStat(
       return Optional.of(
           new ProcStat(
               stat.substring(open + 1, close),
-              fields[0].charAt(0),
               Integer.parseInt(fields[1]),
               (Long.parseLong(fields[6]) & PF_KTHREAD) != 0,
               Integer.parseInt(fields[17]),

@@ -45,7 +45,8 @@ public record ProcStatus(int leader, int depth, long residentBytes) {
     return read(pid).map(ProcStatus::residentBytes).orElse(0L);
   }
 
-  private static Optional<String> field(String status, String name) {
+  /** The text of a field of the file. */
+  static Optional<String> field(String status, String name) {
     int at = status.indexOf("\n" + name + ":");
     int from = at + name.length() + 2;
     return at < 0

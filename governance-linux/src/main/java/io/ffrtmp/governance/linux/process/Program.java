@@ -57,7 +57,7 @@ final class Program {
     throw failed(errno, "program '" + command + "' " + found + " on PATH " + searchPath);
   }
 
-  private static String absolute(String path, String directory) {
+  static String absolute(String path, String directory) {
     return path.startsWith("/") ? path : directory + "/" + path;
   }
 

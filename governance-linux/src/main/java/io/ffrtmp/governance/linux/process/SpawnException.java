@@ -48,8 +48,14 @@ public final class SpawnException extends Exception {
         StartFailure.of(fault, step, Optional.of(Errno.name(errno)), message));
   }
 
-  static SpawnException of(Step step, ErrnoException cause) {
+  /** The workload's own fault if the refusal tells so, else the platform's. */
+  public static SpawnException of(Step step, ErrnoException cause) {
     return of(step, cause.errno(), cause.getMessage());
+  }
+
+  /** What no system call has refused. */
+  public static SpawnException of(Fault fault, Step step, String message) {
+    return new SpawnException(StartFailure.of(fault, step, Optional.empty(), message));
   }
 
   /** Why. */

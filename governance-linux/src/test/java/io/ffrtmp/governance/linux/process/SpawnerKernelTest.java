@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assumptions.abort;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.ffrtmp.governance.ExitStatus;
+import io.ffrtmp.governance.Signal;
 import io.ffrtmp.governance.StartFailure;
 import io.ffrtmp.governance.StartFailure.Fault;
 import io.ffrtmp.governance.StartFailure.Step;
@@ -38,22 +39,13 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Tag("kernel")
 class SpawnerKernelTest {
   /** The two paths. */
-  enum Way implements Spawner.Admission {
+  enum Way {
     DIRECT,
     GATE;
 
-    @Override
-    public boolean gated() {
-      return this == GATE;
+    Spawner.Spawned spawn(Spawner.Prepared prepared) throws SpawnException {
+      return this == GATE ? prepared.spawnAtGate(pid -> {}) : prepared.spawn(OptionalInt.empty());
     }
-
-    @Override
-    public OptionalInt birthplace() {
-      return OptionalInt.empty();
-    }
-
-    @Override
-    public void admit(int pid) {}
   }
 
   private final Spawner spawner = new Spawner();
@@ -198,7 +190,17 @@ class SpawnerKernelTest {
           .isEqualTo(new ExitStatus.Exited(code));
     }
     assertThat(exit(way, Workload.of("sh", "-c", "kill -9 $$")))
-        .isEqualTo(new ExitStatus.Signalled(new io.ffrtmp.governance.Signal(9), false));
+        .isEqualTo(new ExitStatus.Signalled(new Signal(9), false));
+  }
+
+  @Test
+  void exit_withACoreDump_isTold() throws Exception {
+    boolean file = Files.readString(Path.of("/proc/sys/kernel/core_pattern")).startsWith("core");
+    assumeTrue(file, "cores are not written where it stands");
+    Workload crash = Workload.of("sh", "-c", "ulimit -c unlimited || exit; kill -SEGV $$");
+    ExitStatus exit = exit(Way.DIRECT, crash.directory(dir));
+    assumeTrue(exit instanceof ExitStatus.Signalled, "cores are limited");
+    assertThat(exit).isEqualTo(new ExitStatus.Signalled(new Signal(11), true));
   }
 
   @ParameterizedTest
@@ -291,7 +293,7 @@ class SpawnerKernelTest {
     Path program = Files.copy(Path.of("/bin/true"), dir.resolve("program"));
     Spawner.Prepared prepared = spawner.prepare(Workload.of(program.toString()));
     int writer = Libc.open(program.toString(), Libc.O_WRONLY);
-    try (var pidfd = prepared.spawn(way).pidfd().orElseThrow()) {
+    try (var pidfd = way.spawn(prepared).pidfd().orElseThrow()) {
       ExitReader.reap(pidfd);
       abort("this kernel executes what is being written to"); // such as Linux 6.11
     } catch (SpawnException e) {
@@ -353,12 +355,26 @@ class SpawnerKernelTest {
   }
 
   @Test
+  void log_ofAProgramThatTheGateCannotExecute_isNotEmptied() throws Exception {
+    Path program = Files.copy(Path.of("/bin/true"), dir.resolve("a=b"));
+    Path log = Files.writeString(dir.resolve("log"), "precious");
+    Workload workload = Workload.of(program.toString()).environment("a.b", "needs env(1)");
+    Spawner.Prepared prepared = spawner.prepare(workload.stdout(Stdio.truncate(log)));
+    StartFailure failure =
+        catchThrowableOfType(SpawnException.class, () -> Way.GATE.spawn(prepared)).failure();
+    assertThat(failure.step()).isEqualTo(Step.PROGRAM);
+    assertThat(failure.fault()).isEqualTo(Fault.WORKLOAD);
+    assertThat(log).hasContent("precious");
+    assertThat(exit(Way.DIRECT, workload)).isEqualTo(new ExitStatus.Exited(0));
+  }
+
+  @Test
   void gate_programVanishesAfterThePreCheck_isAFailureNotAnExit127() throws Exception {
     Path program = script(dir.resolve("gone"), "#!/bin/sh\n");
     Spawner.Prepared prepared = spawner.prepare(Workload.of(program.toString()));
     Files.delete(program);
     StartFailure failure =
-        catchThrowableOfType(SpawnException.class, () -> prepared.spawn(Way.GATE)).failure();
+        catchThrowableOfType(SpawnException.class, () -> Way.GATE.spawn(prepared)).failure();
     assertThat(failure.errno()).contains("ENOENT");
     assertThat(children()).isEmpty();
   }
@@ -389,7 +405,7 @@ class SpawnerKernelTest {
   }
 
   private ExitStatus exit(Way way, Workload workload) throws SpawnException {
-    Spawner.Spawned spawned = spawner.prepare(workload).spawn(way);
+    Spawner.Spawned spawned = way.spawn(spawner.prepare(workload));
     try (var pidfd = spawned.pidfd().orElseThrow()) {
       return ExitReader.reap(pidfd);
     }
