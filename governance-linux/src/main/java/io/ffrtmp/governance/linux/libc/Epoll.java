@@ -3,7 +3,7 @@ package io.ffrtmp.governance.linux.libc;
 import java.nio.ByteBuffer;
 import java.util.function.LongConsumer;
 
-/** An epoll set (epoll(7)) and an eventfd(2) that wakes its waiter. */
+/** An epoll set (epoll(7)) and an eventfd(2) that wakes its waiter. Thread-safe, for one waiter. */
 public final class Epoll implements AutoCloseable {
   public static final int EPOLLIN = 1;
   public static final int EPOLLPRI = 2;
@@ -22,6 +22,7 @@ public final class Epoll implements AutoCloseable {
   private final byte[] events = new byte[CAPACITY * SIZE];
   private final int epoll;
   private final int wake;
+  private boolean closed; // then the numbers may be of somebody else's files
 
   /** A new, empty set. */
   public Epoll() throws ErrnoException {
@@ -40,15 +41,20 @@ public final class Epoll implements AutoCloseable {
    * Adds a descriptor, told by its token, which is not 0; ENOMEM or ENOSPC if the kernel has no
    * room for it.
    */
-  public void add(int fd, int mask, long token) throws ErrnoException {
+  public synchronized void add(int fd, int mask, long token) throws ErrnoException {
+    if (closed) {
+      throw new ErrnoException(Errno.EBADF, "epoll_ctl add");
+    }
     byte[] event = new byte[SIZE];
     Libc.buffer(event).putInt(0, mask).putLong(DATA, token);
     Libc.check(Raw.epoll_ctl(epoll, EPOLL_CTL_ADD, fd, event), "epoll_ctl add");
   }
 
   /** Removes a descriptor; one that is not in the set is left alone. */
-  public void remove(int fd) {
-    Raw.epoll_ctl(epoll, EPOLL_CTL_DEL, fd, null);
+  public synchronized void remove(int fd) {
+    if (!closed) {
+      Raw.epoll_ctl(epoll, EPOLL_CTL_DEL, fd, null);
+    }
   }
 
   /**
@@ -67,14 +73,17 @@ public final class Epoll implements AutoCloseable {
   }
 
   /** Ends a wait under way, or the next one. */
-  public void wake() {
-    byte[] one = new byte[8];
-    Libc.buffer(one).putLong(0, 1);
-    Raw.write(wake, one, one.length);
+  public synchronized void wake() {
+    if (!closed) {
+      byte[] one = new byte[8];
+      Libc.buffer(one).putLong(0, 1);
+      Raw.write(wake, one, one.length);
+    }
   }
 
   @Override
-  public void close() {
+  public synchronized void close() {
+    closed = true;
     Raw.close(wake);
     Raw.close(epoll);
   }
