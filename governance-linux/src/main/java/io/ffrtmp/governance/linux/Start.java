@@ -13,6 +13,7 @@ import io.ffrtmp.governance.linux.cgroup.JobGroup;
 import io.ffrtmp.governance.linux.cgroup.Mark;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
+import io.ffrtmp.governance.linux.libc.Pidfd;
 import io.ffrtmp.governance.linux.process.Niceness;
 import io.ffrtmp.governance.linux.process.ProcStat;
 import io.ffrtmp.governance.linux.process.SpawnException;
@@ -120,20 +121,22 @@ final class Start implements Spawner.Admission {
   }
 
   @Override
-  public void admit(int pid) throws SpawnException {
+  public void admit(int pid, Pidfd pidfd) throws SpawnException {
     if (outcomes.isEmpty()) {
       applyLimits();
     }
     try {
       group.place(pid);
-      if (group.exists() && !group.holds(pid)) {
+      if (group.exists() && !group.holds(pid) && !pidfd.ended()) {
         throw SpawnException.of(
             Fault.PLATFORM,
             Step.PLACE,
             "process " + pid + " was moved out of " + group + " by somebody else");
       }
     } catch (ErrnoException e) {
-      notPlaced(pid, e);
+      if (!pidfd.ended()) { // else it was killed there, as by a tiny memory.max: its end tells
+        notPlaced(pid, e);
+      }
     }
     weightUnmet()
         .ifPresent(

@@ -44,6 +44,19 @@ class LimitsBiteKernelTest extends RunContract {
   }
 
   @Test
+  void memoryMax_ofAFewPages_isTheWorkloadsOwnEnd_whereverItBites() throws Exception {
+    assumeTrue(tree.has("memory"), "needs the memory controller");
+    assumeNoSwap();
+    Limits few = Limits.NONE.memoryMaxBytes(4096);
+    for (int i = 0; i < 200; i++) { // at the gate, in its shell, or beyond
+      JobResult result = governor.run(Workload.of("/bin/true").limits(few));
+      assertThat(result.verdict()).isEqualTo(Verdict.WORKLOAD_FAILED_PLATFORM_OK);
+      assertThat(result.exitStatus()).contains(new Signalled(Signal.KILL, false));
+      assertThat(result.evidence().oomKilledBy()).contains(OomCause.OWN_LIMIT);
+    }
+  }
+
+  @Test
   void memoryMax_stressorExceedsIt_isTheStressorsOwnFailure() throws Exception {
     assumeTrue(tree.has("memory"), "needs the memory controller");
     assumeNoSwap();

@@ -1,5 +1,6 @@
 package io.ffrtmp.governance.linux.process;
 
+import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import io.ffrtmp.governance.linux.libc.Strings;
@@ -123,9 +124,19 @@ final class Gate implements AutoCloseable {
     close(report[1]);
   }
 
-  /** Lets the process become the workload. Empty once it is; else what the shell exited with. */
+  /**
+   * Lets the process become the workload. Empty once it is, or where it was killed at the gate, as
+   * by a memory limit of a few pages; else what the shell exited with.
+   */
   String open() throws ErrnoException {
-    Libc.write(go[1], "go\n".getBytes(StandardCharsets.US_ASCII));
+    try {
+      Libc.write(go[1], "go\n".getBytes(StandardCharsets.US_ASCII));
+    } catch (ErrnoException e) {
+      if (e.errno() == Errno.EPIPE) {
+        return "";
+      }
+      throw e;
+    }
     return new String(Libc.readAll(report[0]), StandardCharsets.US_ASCII).strip();
   }
 

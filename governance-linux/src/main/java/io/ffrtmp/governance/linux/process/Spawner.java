@@ -25,7 +25,7 @@ public final class Spawner {
   /** Who lets a process at the gate become a workload. */
   public interface Admission {
     /** Places, limits and verifies the process, which has not executed the program. */
-    void admit(int pid) throws SpawnException;
+    void admit(int pid, Pidfd pidfd) throws SpawnException;
   }
 
   /**
@@ -165,7 +165,7 @@ public final class Spawner {
         Optional<Pidfd> pidfd = Optional.empty();
         try {
           pidfd = Optional.of(Pidfd.open(pid));
-          admission.admit(pid);
+          admission.admit(pid, pidfd.get());
           String status = gate.open();
           if (!status.isEmpty()) {
             throw refused(status);

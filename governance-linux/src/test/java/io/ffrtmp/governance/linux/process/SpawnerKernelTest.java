@@ -44,7 +44,9 @@ class SpawnerKernelTest {
     GATE;
 
     Spawner.Spawned spawn(Spawner.Prepared prepared) throws SpawnException {
-      return this == GATE ? prepared.spawnAtGate(pid -> {}) : prepared.spawn(OptionalInt.empty());
+      return this == GATE
+          ? prepared.spawnAtGate((pid, pidfd) -> {})
+          : prepared.spawn(OptionalInt.empty());
     }
   }
 
