@@ -101,6 +101,42 @@ class AttachKernelTest {
     assertThat(job.release()).isEqualTo(result);
   }
 
+  private static long ticks(ProcessHandle process) {
+    try {
+      String stat = Files.readString(Path.of("/proc/" + process.pid() + "/stat"));
+      String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
+      return Long.parseLong(fields[11]) + Long.parseLong(fields[12]); // utime, stime
+    } catch (IOException ended) {
+      return 0;
+    }
+  }
+
+  /** The part of the CPU that the one gets, of what both get, for as long as a program runs. */
+  private static double share(Process one, Process other) throws Exception {
+    long ours = one.descendants().mapToLong(AttachKernelTest::ticks).sum();
+    long theirs = ticks(other.toHandle());
+    new ProcessBuilder("sleep", "2").start().waitFor();
+    ours = one.descendants().mapToLong(AttachKernelTest::ticks).sum() - ours;
+    theirs = ticks(other.toHandle()) - theirs;
+    return (double) ours / (ours + theirs);
+  }
+
+  @Test
+  void attach_withoutALimitOfTheCpu_leavesEachItsShareOfIt() throws Exception {
+    assumeTrue(!tree.unified("cpu"), "on v2 none can live beside it");
+    LinuxHost.assumeProgram("taskset");
+    String busy = "taskset -c 0 sh -c 'while :; do :; done'";
+    Process process = target("for i in 1 2 3; do " + busy + " & done; wait");
+    Process other = target("exec " + busy);
+    RunContract.soon().until(() -> process.descendants().count() == 3);
+    assertThat(share(process, other)).as("before").isBetween(0.65, 0.85);
+    Limits memory = Limits.NONE.memoryMaxBytes(1L << 30);
+    AttachedJob job = governor.attach(of(process).limits(memory));
+    assertThat(job.receipt().allInForce()).isTrue();
+    assertThat(share(process, other)).as("while it is attached").isBetween(0.65, 0.85);
+    job.release();
+  }
+
   @Test
   void attach_manyTimes_leavesTheHostAsItWas() throws Exception {
     Process process = sleeper();
