@@ -170,7 +170,7 @@ final class Adopt {
     JobGroup group = create(home, id, mark);
     boolean done = false;
     try {
-      Move move = new Move(group, residence);
+      Move move = new Move(files, group, residence);
       try {
         moveLeader(pid, home, group, residence, move);
       } catch (ErrnoException e) {
