@@ -140,7 +140,7 @@ public final class JobGroup {
     try {
       return leader.isPresent() ? Residence.membership(files, leader.get()).orElse("") : "";
     } catch (ErrnoException e) {
-      if (e.errno() != Errno.ENOENT && e.errno() != Errno.ESRCH) {
+      if (!ProcessKey.gone(e)) {
         throw e;
       }
       return "";
@@ -276,7 +276,7 @@ public final class JobGroup {
       return groups().stream()
           .anyMatch(each -> each.hierarchy().pathIn(membership).filter(each::contains).isPresent());
     } catch (ErrnoException e) {
-      return e.errno() != Errno.ESRCH && e.errno() != Errno.ENOENT; // then it has ended
+      return !ProcessKey.gone(e);
     }
   }
 
@@ -332,15 +332,21 @@ public final class JobGroup {
   }
 
   /**
-   * Whether the v2 cgroup that a process died in lies outside of the group. Its id is the inode
-   * number of its directory (kernfs). Always false on v1, and where the group is gone.
+   * Whether the v2 cgroup that a process died in is there, and lies outside of the group. False
+   * also where it is not found: one that was removed meanwhile may have lain within. Always false
+   * on v1.
    */
   public boolean isOutside(long cgroup) {
-    try {
-      return unified() && !subtree(groups().get(0)).contains(cgroup);
-    } catch (ErrnoException gone) {
+    if (!unified()) {
       return false;
     }
+    Group own = groups().get(0);
+    Group top = new Group(own.hierarchy(), own.hierarchy().mountPoint());
+    return subtree(own)
+        .find(cgroup)
+        .or(() -> subtree(top).find(cgroup))
+        .filter(it -> !own.contains(it.path()))
+        .isPresent();
   }
 
   /** A descriptor of the primary directory, for a child to be born in; the caller closes it. */

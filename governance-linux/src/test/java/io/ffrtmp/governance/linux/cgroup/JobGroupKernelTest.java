@@ -19,6 +19,7 @@ import io.ffrtmp.governance.ResourceUsage.Counter;
 import io.ffrtmp.governance.linux.CpuShare;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -318,6 +319,40 @@ class JobGroupKernelTest {
     Files.writeString(cpu.resolve("cgroup.procs"), "" + pid);
     assertThat(group.holds(pid)).isFalse();
     assertThat(group.movedOut(pid)).isTrue();
+  }
+
+  @Test
+  void isOutside_cgroupThatIsGone_isNoEvidence() throws Exception {
+    List<Mount> unified = Mount.parse(Files.readString(Path.of("/proc/self/mountinfo")));
+    unified.removeIf(each -> !each.type().equals("cgroup2"));
+    assumeFalse(unified.isEmpty(), "no tree of cgroup v2");
+    assumeTrue(host.unified() || Libc.geteuid() == 0, "needs root, to make groups beside v1");
+    Hierarchies trees =
+        host.unified() ? host.hierarchies : Hierarchies.resolve(unified, "0::/", point -> "");
+    Base base = Base.find(CgroupFiles.kernel(), trees, Optional.empty(), host.name);
+    JobGroup group = base.create("job", CgroupHost.mark("job"));
+    Path directory = Path.of(group.toString());
+    Path within = Files.createDirectory(directory.resolve("within"));
+    Path beside = Files.createDirectory(directory.resolveSibling("beside"));
+    long gone = inode(within);
+    try {
+      assertThat(group.isOutside(inode(directory))).isFalse();
+      assertThat(group.isOutside(gone)).isFalse();
+      assertThat(group.isOutside(inode(beside))).isTrue();
+      Files.delete(within);
+      assertThat(group.isOutside(gone)).isFalse();
+      assertThat(group.remove()).isTrue();
+      assertThat(group.isOutside(inode(beside))).as("though the group is gone").isTrue();
+    } finally {
+      Files.delete(beside);
+      Files.deleteIfExists(within);
+      group.remove();
+      base.close();
+    }
+  }
+
+  private static long inode(Path directory) throws IOException {
+    return (Long) Files.getAttribute(directory, "unix:ino");
   }
 
   @Test
