@@ -2,6 +2,7 @@ package io.ffrtmp.governance.linux.cgroup;
 
 import io.ffrtmp.governance.Capability;
 import io.ffrtmp.governance.Capability.State;
+import io.ffrtmp.governance.JobIdInUseException;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
@@ -78,10 +79,10 @@ public final class Base implements AutoCloseable {
   /**
    * Makes a job's group and marks it. One of the same id that is empty and nobody's goes first.
    *
-   * @throws IdInUseException if a group of this id exists, and is no such leftover
+   * @throws JobIdInUseException if a group of this id exists, and is no such leftover
    * @throws ErrnoException if the primary directory can't be made; nothing is left of it then
    */
-  public JobGroup create(String jobId, Mark mark) throws ErrnoException, IdInUseException {
+  public JobGroup create(String jobId, Mark mark) throws ErrnoException {
     return home.create(jobId, mark);
   }
 

@@ -1,5 +1,6 @@
 package io.ffrtmp.governance.linux.cgroup;
 
+import io.ffrtmp.governance.JobIdInUseException;
 import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Mode;
 import io.ffrtmp.governance.Moved;
@@ -158,14 +159,25 @@ public final class Home {
   /**
    * Makes a job's group and marks it. One of the same id that is empty and nobody's goes first.
    *
-   * @throws IdInUseException if a group of this id exists, and is no such leftover
+   * @throws JobIdInUseException if a group of this id exists, and is no such leftover
    * @throws ErrnoException if the primary directory can't be made; nothing is left of it then
    */
-  public JobGroup create(String jobId, Mark mark) throws ErrnoException, IdInUseException {
-    Optional<JobGroup> made = exists() ? Optional.empty() : Optional.of(group(jobId));
-    for (int attempt = 1; made.isEmpty(); attempt++) {
+  public JobGroup create(String id, Mark mark) throws ErrnoException {
+    for (int attempt = 1; exists(); attempt++) {
       try {
-        made = prepared ? make(jobId, mark) : prepareAndMake(jobId, mark);
+        boolean ready = prepared;
+        if (!ready) {
+          make(directory());
+        }
+        if (makePrimary(id, mark)) {
+          JobGroup made = makeOthers(id);
+          if (lasting && !ready) { // once a job is there no other governor removes the home
+            controllers.enable();
+            prepared = true;
+          }
+          return made;
+        }
+        reclaim(id, true, true); // the id was taken by a leftover, which is gone now
       } catch (ErrnoException e) {
         prepared = false;
         if (e.errno() != Errno.ENOENT || attempt == ATTEMPTS) { // another governor's close()
@@ -175,7 +187,7 @@ public final class Home {
         Thread.yield();
       }
     }
-    return made.get();
+    return group(id);
   }
 
   /** No group, as none could be made: each limit is refused for that reason. */
@@ -185,48 +197,24 @@ public final class Home {
     return job("", List.of(), reasons);
   }
 
-  /** Hands controllers down once a job is there: then no other governor removes the home. */
-  private Optional<JobGroup> prepareAndMake(String id, Mark mark)
-      throws ErrnoException, IdInUseException {
-    make(directory());
-    Optional<JobGroup> made = make(id, mark);
-    if (made.isPresent() && lasting) {
-      controllers.enable();
-      prepared = true;
-    }
-    return made;
-  }
-
-  /** Empty if the id was taken by a leftover, which is gone now. */
-  private Optional<JobGroup> make(String id, Mark mark) throws ErrnoException, IdInUseException {
-    if (claim(id, mark.encode())) {
-      return Optional.of(makeOthers(id));
-    }
-    reclaim(id, true, true);
-    return Optional.empty();
-  }
-
   private boolean make(String directory) throws ErrnoException {
     return Call.unless(Errno.EEXIST, () -> files.mkdir(directory));
   }
 
   /** Makes and marks the primary, before anybody may look whose it is; false if it exists. */
-  private boolean claim(String id, byte[] mark) throws ErrnoException {
+  private boolean makePrimary(String id, Mark mark) throws ErrnoException {
+    String primary = homes.get(0).file(id);
     try (CgroupFiles.Lock home = files.lock(directory(), true)) {
       boolean made = Call.unless(Errno.EEXIST, () -> home.mkdir(id));
       if (made) {
-        markOrUndo(homes.get(0).file(id), mark);
+        try {
+          files.mark(primary, mark.encode());
+        } catch (ErrnoException e) {
+          files.rmdir(primary);
+          throw e;
+        }
       }
       return made;
-    }
-  }
-
-  private void markOrUndo(String directory, byte[] mark) throws ErrnoException {
-    try {
-      files.mark(directory, mark);
-    } catch (ErrnoException e) {
-      files.rmdir(directory);
-      throw e;
     }
   }
 
@@ -234,7 +222,7 @@ public final class Home {
    * Makes the directories beside the primary. One that had no primary is nobody's; one that can't
    * be made costs the limits of its own hierarchy, and no others.
    */
-  private JobGroup makeOthers(String id) throws ErrnoException, IdInUseException {
+  private JobGroup makeOthers(String id) throws ErrnoException {
     List<Group> made = new ArrayList<>(homes.subList(0, 1));
     Map<String, Refusal> reasons = new HashMap<>();
     for (Group home : homes.subList(1, homes.size())) {
@@ -242,7 +230,7 @@ public final class Home {
         if (!makeBelow(home, id)) {
           if (!job(id, List.of(home), missing).remove()) {
             job(id, made, missing).remove();
-            throw new IdInUseException(id, home.file(id), "processes live in it");
+            throw inUse(id, home.file(id), "processes live in it");
           }
           makeBelow(home, id);
         }
@@ -286,33 +274,37 @@ public final class Home {
    * @param unknown whether the end of a job that it held is told nobody yet
    */
   @SuppressWarnings("try") // the lock is held, not used
-  private void reclaim(String id, boolean wait, boolean unknown)
-      throws ErrnoException, IdInUseException {
+  private void reclaim(String id, boolean wait, boolean unknown) throws ErrnoException {
     String primary = homes.get(0).file(id);
     try (CgroupFiles.Lock home = files.lock(directory(), wait)) {
       Optional<byte[]> bytes = files.mark(primary);
       Optional<Mark> mark = bytes.flatMap(Mark::parse).filter(it -> it.id().equals(id));
       Optional<ProcessKey> owner = mark.flatMap(Mark::liveOwner);
       if (bytes.isPresent() && mark.isEmpty()) {
-        throw new IdInUseException(id, primary, "its mark is none that we know");
+        throw inUse(id, primary, "its mark is none that we know");
       }
       if (owner.isPresent()) {
-        throw new IdInUseException(id, primary, "process " + owner.get().pid() + " governs it");
+        throw inUse(id, primary, "process " + owner.get().pid() + " governs it");
       }
       JobGroup group = group(id);
       Optional<ProcessKey> leader = mark.flatMap(Mark::leader);
       if (unknown && leader.filter(ProcessKey::alive).isPresent()) {
-        throw new IdInUseException(id, primary, goesOn(group, leader.get().pid()));
+        throw inUse(id, primary, goesOn(group, leader.get().pid()));
       }
       boolean tell = unknown && leader.isPresent() && !group.populated();
       Optional<Remains> left = tell ? Optional.of(group.remains(mark.get())) : Optional.empty();
       if (!group.remove()) {
         boolean below = !group.populated();
         String why = below ? "jobs lie beneath it: recover() tells" : "processes live in it";
-        throw new IdInUseException(id, primary, why);
+        throw inUse(id, primary, why);
       }
       left.ifPresent(remains::add); // now, as each later attempt would find it again
     }
+  }
+
+  private static JobIdInUseException inUse(String id, String directory, String why) {
+    return new JobIdInUseException(
+        "job id '" + id + "' is in use at " + directory + ", " + why + "; use another id");
   }
 
   private static String goesOn(JobGroup group, int leader) {
@@ -361,7 +353,7 @@ public final class Home {
     try {
       reclaim(primary.substring(primary.lastIndexOf('/') + 1), false, false);
       return true;
-    } catch (IdInUseException | ErrnoException e) {
+    } catch (JobIdInUseException | ErrnoException e) {
       LOG.debug("{}: not removed", primary, e);
     }
     try {
@@ -377,7 +369,7 @@ public final class Home {
       for (String each : exists() ? files.subdirectories(directory()) : List.<String>of()) {
         try {
           reclaim(each.substring(directory().length() + 1), false, true);
-        } catch (ErrnoException | IdInUseException e) {
+        } catch (ErrnoException | JobIdInUseException e) {
           LOG.debug("{} is left alone", each, e);
         }
       }

@@ -2,6 +2,7 @@ package io.ffrtmp.governance.linux.cgroup;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.ffrtmp.governance.JobIdInUseException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -98,7 +99,7 @@ class BaseConcurrencyKernelTest {
   private boolean tryToCreate(String id) throws Exception {
     try {
       return host.base(CgroupFiles.kernel()).create(id, CgroupHost.mark(id)).exists();
-    } catch (IdInUseException e) {
+    } catch (JobIdInUseException e) {
       return false;
     }
   }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import io.ffrtmp.governance.Capability;
 import io.ffrtmp.governance.CpuMax;
+import io.ffrtmp.governance.JobIdInUseException;
 import io.ffrtmp.governance.LimitOutcome;
 import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.Limits;
@@ -41,7 +42,7 @@ class BaseKernelTest {
     first.apply(Limits.NONE.memoryMaxBytes(64 << 20));
 
     assertThatThrownBy(() -> host.base(CgroupFiles.kernel()).create("job", CgroupHost.mark("job")))
-        .isInstanceOf(IdInUseException.class)
+        .isInstanceOf(JobIdInUseException.class)
         .hasMessageContaining(first.toString())
         .hasMessageContaining("process " + ProcessKey.self().pid());
     assertThat(host.homes()).allMatch(home -> Files.exists(home.resolve("job")));
@@ -71,7 +72,7 @@ class BaseKernelTest {
     Process sleeper = host.start("exec sleep 100");
     Files.writeString(beside.resolve("cgroup.procs"), "" + sleeper.pid());
     assertThatThrownBy(() -> host.create("job"))
-        .isInstanceOf(IdInUseException.class)
+        .isInstanceOf(JobIdInUseException.class)
         .hasMessageContaining(beside.toString());
     assertThat(host.homes().get(0).resolve("job")).doesNotExist();
     assertThat(beside).isDirectory();
@@ -124,7 +125,7 @@ class BaseKernelTest {
     assertThat(group.holds((int) sleeper.pid())).isTrue();
     assertThat(markOf(group)).contains(CgroupHost.deadMark("job"));
     assertThatThrownBy(() -> host.create("job"))
-        .isInstanceOf(IdInUseException.class)
+        .isInstanceOf(JobIdInUseException.class)
         .hasMessageContaining("processes live in it");
     assertThat(sleeper.isAlive()).isTrue();
   }
@@ -190,7 +191,7 @@ class BaseKernelTest {
     host.base.clean();
 
     assertThat(Path.of(group.toString())).isDirectory();
-    assertThatThrownBy(() -> host.create("job")).isInstanceOf(IdInUseException.class);
+    assertThatThrownBy(() -> host.create("job")).isInstanceOf(JobIdInUseException.class);
   }
 
   @Test
