@@ -16,13 +16,17 @@ record Group(Hierarchy hierarchy, String directory) {
     List<String> above = new ArrayList<>();
     for (String each = parent();
         each.length() >= hierarchy.mountPoint().length() && !hierarchy.isSystemRoot(each);
-        each = each.substring(0, each.lastIndexOf('/'))) {
+        each = parent(each)) {
       above.add(each);
     }
     return above;
   }
 
   String parent() {
+    return parent(directory);
+  }
+
+  static String parent(String directory) {
     return directory.substring(0, directory.lastIndexOf('/'));
   }
 

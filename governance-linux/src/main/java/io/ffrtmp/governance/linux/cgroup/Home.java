@@ -95,7 +95,7 @@ public final class Home {
 
   /** Whether a primary directory is one of a job in this home. */
   boolean holds(String group) {
-    return exists() && group.substring(0, group.lastIndexOf('/')).equals(directory());
+    return exists() && Group.parent(group).equals(directory());
   }
 
   /** Whether this is one of its directories. */
@@ -278,7 +278,7 @@ public final class Home {
     String primary = homes.get(0).file(id);
     try (CgroupFiles.Lock home = files.lock(directory(), wait)) {
       Optional<byte[]> bytes = files.mark(primary);
-      Optional<Mark> mark = bytes.flatMap(Mark::parse).filter(it -> it.id().equals(id));
+      Optional<Mark> mark = bytes.flatMap(Mark::parse).filter(it -> it.isOf(primary));
       Optional<ProcessKey> owner = mark.flatMap(Mark::liveOwner);
       if (bytes.isPresent() && mark.isEmpty()) {
         throw inUse(id, primary, "its mark is none that we know");
@@ -322,9 +322,9 @@ public final class Home {
   public Claim claim(String id) {
     String primary = homes.get(0).file(id);
     try (CgroupFiles.Lock home = files.lock(directory(), true)) {
-      Optional<Mark> mark = files.mark(primary).flatMap(Mark::parse);
+      Optional<Mark> mark = Mark.read(files, primary);
       Optional<ProcessKey> owner = mark.flatMap(Mark::liveOwner);
-      if (mark.isEmpty() || !mark.get().id().equals(id)) {
+      if (mark.isEmpty()) {
         return Claim.refused("it bears no mark that we know");
       } else if (owner.isPresent()) {
         return Claim.refused("process " + owner.get().pid() + " governs it");
@@ -357,7 +357,7 @@ public final class Home {
       LOG.debug("{}: not removed", primary, e);
     }
     try {
-      return files.mark(primary).flatMap(Mark::parse).flatMap(Mark::liveOwner).isPresent();
+      return Mark.read(files, primary).flatMap(Mark::liveOwner).isPresent();
     } catch (ErrnoException e) {
       return e.errno() == Errno.ENOENT;
     }

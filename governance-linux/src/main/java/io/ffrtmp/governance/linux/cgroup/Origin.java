@@ -14,7 +14,7 @@ record Origin(CgroupFiles files, Hierarchy hierarchy, String directory) {
    * @return that place, if it is another one
    */
   Optional<String> putBack(int pid) throws ErrnoException {
-    for (String place = directory; ; place = place.substring(0, place.lastIndexOf('/'))) {
+    for (String place = directory; ; place = Group.parent(place)) {
       try {
         files.write(place + "/cgroup.procs", Integer.toString(pid));
         return place.equals(directory) ? Optional.empty() : Optional.of(place);

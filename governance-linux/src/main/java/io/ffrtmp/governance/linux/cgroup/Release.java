@@ -66,7 +66,7 @@ final class Release {
   /** False if the process stays in the group; notes what did not go as it should. */
   private boolean putBack(int pid, Group group) {
     Hierarchy hierarchy = group.hierarchy();
-    String place = group.parent().substring(0, group.parent().lastIndexOf('/'));
+    String place = Group.parent(group.parent());
     String directory = mark.origin(hierarchy).flatMap(hierarchy::directory).orElse(place);
     try {
       new Origin(files, hierarchy, directory)

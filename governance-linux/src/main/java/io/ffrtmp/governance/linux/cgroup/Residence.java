@@ -127,7 +127,7 @@ public final class Residence {
       String own = each.hierarchy().directory(each.hierarchy().own()).orElse(top) + "/";
       for (String at = each.directory();
           at.length() > top.length() && !own.startsWith(at + "/");
-          at = at.substring(0, at.lastIndexOf('/'))) {
+          at = Group.parent(at)) {
         Optional<Mark> mark = mark(at);
         if (mark.isPresent()) {
           return Optional.of(new Job(mark.get(), Libc.stat(at).user()));
@@ -137,11 +137,10 @@ public final class Residence {
     return Optional.empty();
   }
 
-  /** A mark that names its group; none where it is closed to us, as we can move nobody there. */
+  /** Its mark; none where it is closed to us, as we can move nobody there. */
   private Optional<Mark> mark(String directory) throws ErrnoException {
     try {
-      Optional<Mark> mark = files.mark(directory).flatMap(Mark::parse);
-      return mark.filter(it -> directory.endsWith("/" + it.id()));
+      return Mark.read(files, directory);
     } catch (ErrnoException e) {
       if (e.errno() != Errno.EACCES) {
         throw e;

@@ -66,7 +66,7 @@ record Subtree(CgroupFiles files, Group group) {
   private boolean hasJobs(String directory) {
     try {
       for (String each : files.subdirectories(directory)) {
-        boolean job = files.mark(each).flatMap(Mark::parse).flatMap(Mark::leader).isPresent();
+        boolean job = Mark.read(files, each).flatMap(Mark::leader).isPresent();
         if (job || hasJobs(each)) {
           return true;
         }
