@@ -51,6 +51,11 @@ record Group(Hierarchy hierarchy, String directory) {
     return hierarchy.pathIn(membership).equals(Optional.of(path()));
   }
 
+  /** Whether a {@code /proc/PID/cgroup} names this group, or one beneath it. */
+  boolean hosts(String membership) {
+    return hierarchy.pathIn(membership).filter(this::contains).isPresent();
+  }
+
   /** Whether a path of this hierarchy is this group's, or lies beneath it. */
   boolean contains(String path) {
     String prefix = path().equals("/") ? "/" : path() + "/";

@@ -164,18 +164,13 @@ public final class JobGroup {
   }
 
   private static LimitOutcome lostOutside(String membership, Group group, LimitOutcome outcome) {
-    return group
-        .hierarchy()
-        .pathIn(membership)
-        .filter(path -> !group.contains(path))
-        .map(
-            path ->
-                "its process is in "
-                    + path
-                    + " now: write its number to "
-                    + group.file("cgroup.procs"))
-        .map(cure -> outcome.status(Status.LOST).with(Detail.CURE, cure))
-        .orElse(outcome);
+    Optional<String> path = group.hierarchy().pathIn(membership);
+    if (path.isEmpty() || group.contains(path.get())) {
+      return outcome;
+    }
+    String procs = group.file("cgroup.procs");
+    String cure = "its process is in " + path.get() + " now: write its number to " + procs;
+    return outcome.status(Status.LOST).with(Detail.CURE, cure);
   }
 
   /**
@@ -273,8 +268,7 @@ public final class JobGroup {
   boolean mayHold(int pid) {
     try {
       String membership = Residence.membership(files, pid).orElse("");
-      return groups().stream()
-          .anyMatch(each -> each.hierarchy().pathIn(membership).filter(each::contains).isPresent());
+      return groups().stream().anyMatch(each -> each.hosts(membership));
     } catch (ErrnoException e) {
       return !ProcessKey.gone(e);
     }
@@ -322,10 +316,7 @@ public final class JobGroup {
     try {
       Optional<String> membership = Residence.membership(files, pid);
       return membership.isPresent()
-          && groups().stream()
-              .anyMatch(
-                  each ->
-                      each.hierarchy().pathIn(membership.get()).filter(each::contains).isEmpty());
+          && !groups().stream().allMatch(each -> each.hosts(membership.get()));
     } catch (ErrnoException e) {
       return false;
     }
@@ -355,13 +346,8 @@ public final class JobGroup {
   }
 
   /** On v2 a descriptor that shows EPOLLPRI when the group empties; the caller closes it. */
-  public OptionalInt openEvents() {
-    try {
-      return unified() ? OptionalInt.of(files.openEvents(toString())) : OptionalInt.empty();
-    } catch (ErrnoException e) {
-      LOG.debug("{}: its end will not be notified", this, e);
-      return OptionalInt.empty();
-    }
+  public OptionalInt openEvents() throws ErrnoException {
+    return unified() ? OptionalInt.of(files.openEvents(toString())) : OptionalInt.empty();
   }
 
   /** The kernel's counters, read now. */
