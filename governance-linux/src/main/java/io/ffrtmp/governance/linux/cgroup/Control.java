@@ -38,6 +38,10 @@ enum Control {
     this.old = old;
   }
 
+  static Control of(Limit limit) {
+    return values()[limit.ordinal()];
+  }
+
   /** The file that takes the limit, or on v1 its first part. */
   String file(boolean unified, String text) {
     if (unified) {

@@ -86,7 +86,7 @@ public final class JobGroup {
   }
 
   private LimitOutcome apply(Mark.Asked asked) {
-    Control control = Control.values()[asked.limit().ordinal()];
+    Control control = Control.of(asked.limit());
     Refusal refusal = Objects.requireNonNull(missing.get(control.controller));
     Optional<Group> group = holding(control);
     Optional<Refusal> notEnabled = Optional.empty();
@@ -148,7 +148,7 @@ public final class JobGroup {
   }
 
   private LimitOutcome verify(Mark.Asked asked, String membership) throws ErrnoException {
-    Control control = Control.values()[asked.limit().ordinal()];
+    Control control = Control.of(asked.limit());
     LimitOutcome lost = LimitOutcome.of(asked.limit(), Status.LOST, asked.text());
     try {
       Optional<Group> group = holding(control);
@@ -192,7 +192,7 @@ public final class JobGroup {
   public Receipt readBack(Receipt receipt) {
     List<LimitOutcome> outcomes = new ArrayList<>();
     for (LimitOutcome each : receipt.limits()) {
-      Control control = Control.values()[each.limit().ordinal()];
+      Control control = Control.of(each.limit());
       Optional<Group> group = each.status().inForce() ? holding(control) : Optional.empty();
       outcomes.add(group.map(it -> control.check(files, it, each)).orElse(each));
     }
@@ -288,9 +288,7 @@ public final class JobGroup {
   public boolean holds(int pid, Limit limit) {
     try {
       String membership = Residence.membership(files, pid).orElse("");
-      return holding(Control.values()[limit.ordinal()])
-          .filter(it -> it.isIn(membership))
-          .isPresent();
+      return holding(Control.of(limit)).filter(it -> it.isIn(membership)).isPresent();
     } catch (ErrnoException e) {
       return false;
     }

@@ -196,14 +196,19 @@ public final class Residence {
     return members;
   }
 
+  /** The innermost service or scope on a cgroup's path; empty if there is none. */
+  public static String unit(String path) {
+    Matcher unit = UNIT.matcher(path);
+    return unit.matches() ? unit.group(1) : "";
+  }
+
   private static Refusal inhabited(Group group, int others) {
-    Matcher unit = UNIT.matcher(group.path());
-    String name = unit.matches() ? unit.group(1) : "UNIT";
+    String unit = unit(group.path());
     String cure =
         others
             + " other processes live in its cgroup; limit the whole unit: systemctl set-property"
             + " --runtime "
-            + name
+            + (unit.isEmpty() ? "UNIT" : unit)
             + " CPUQuota=… CPUWeight=… MemoryMax=…";
     return new Refusal(Status.DENIED, group.file("cgroup.procs"), Errno.name(Errno.EBUSY), cure);
   }
