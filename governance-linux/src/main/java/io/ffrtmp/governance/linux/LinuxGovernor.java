@@ -110,7 +110,7 @@ public final class LinuxGovernor implements Governor {
     if (builder.becomeLeaf) {
       base.becomeLeaf(Builder.LEAF);
     }
-    base.clean();
+    base.home().clean();
     canBeBorn = new AtomicBoolean(base.bornInside() && Spawner.bearsInside());
   }
 
@@ -205,10 +205,10 @@ public final class LinuxGovernor implements Governor {
   /** A job that can't have a group runs all the same: its limits' outcomes tell why. */
   private JobGroup group(String id, Mark mark) {
     try {
-      return base.create(id, mark);
+      return base.home().create(id, mark);
     } catch (ErrnoException e) {
       LOG.warn("job {} has no group", id, e);
-      return base.none(e);
+      return base.home().none(e);
     }
   }
 
@@ -286,7 +286,7 @@ public final class LinuxGovernor implements Governor {
           if (hierarchies.job().isEmpty()) {
             return Recovery.of(List.of(), List.of(), List.of(), found);
           }
-          base.clean();
+          base.home().clean();
           Recover recover = new Recover(conclude, observer, linger, adopter());
           return recover.all(base.home(), Search.all(files, hierarchies, base));
         });

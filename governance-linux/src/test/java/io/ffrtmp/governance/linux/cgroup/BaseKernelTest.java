@@ -41,17 +41,18 @@ class BaseKernelTest {
     JobGroup first = host.create("job");
     first.apply(Limits.NONE.memoryMaxBytes(64 << 20));
 
-    assertThatThrownBy(() -> host.base(CgroupFiles.kernel()).create("job", CgroupHost.mark("job")))
+    assertThatThrownBy(
+            () -> host.base(CgroupFiles.kernel()).home().create("job", CgroupHost.mark("job")))
         .isInstanceOf(JobIdInUseException.class)
         .hasMessageContaining(first.toString())
         .hasMessageContaining("process " + ProcessKey.self().pid());
     assertThat(host.homes()).allMatch(home -> Files.exists(home.resolve("job")));
-    assertThat(host.base.create("other", CgroupHost.mark("other")).remove()).isTrue();
+    assertThat(host.base.home().create("other", CgroupHost.mark("other")).remove()).isTrue();
   }
 
   @Test
   void create_leftoverOfADeadGovernor_isReplaced() throws Exception {
-    JobGroup leftover = host.base.create("job", CgroupHost.deadMark("job"));
+    JobGroup leftover = host.base.home().create("job", CgroupHost.deadMark("job"));
     leftover.apply(Limits.NONE.cpuMax(CpuMax.cores(1)).memoryMaxBytes(64 << 20));
     JobGroup group = host.create("job");
 
@@ -94,7 +95,7 @@ class BaseKernelTest {
             }
           }
         };
-    JobGroup group = host.base(files).create("job", CgroupHost.mark("job"));
+    JobGroup group = host.base(files).home().create("job", CgroupHost.mark("job"));
 
     assertThat(host.homes()).allMatch(home -> Files.isDirectory(home.resolve("job")));
     assertThat(group.remove()).isTrue();
@@ -102,11 +103,11 @@ class BaseKernelTest {
 
   @Test
   void clean_emptyGroupsOfNobody_goInEveryHierarchy() throws Exception {
-    host.base.create("dead", CgroupHost.deadMark("dead"));
-    host.base.create("disowned", CgroupHost.mark("disowned").disowned());
+    host.base.home().create("dead", CgroupHost.deadMark("dead"));
+    host.base.home().create("disowned", CgroupHost.mark("disowned").disowned());
     host.create("alive");
     host.homes().forEach(home -> home.resolve("unmarked").toFile().mkdir());
-    host.base.clean();
+    host.base.home().clean();
 
     for (Path home : host.homes()) {
       assertThat(home.toFile().listFiles(File::isDirectory))
@@ -117,10 +118,10 @@ class BaseKernelTest {
 
   @Test
   void clean_populatedGroupOfADeadGovernor_isLeftAlone() throws Exception {
-    JobGroup group = host.base.create("job", CgroupHost.deadMark("job"));
+    JobGroup group = host.base.home().create("job", CgroupHost.deadMark("job"));
     Process sleeper = host.start("exec sleep 100");
     group.place((int) sleeper.pid());
-    host.base.clean();
+    host.base.home().clean();
 
     assertThat(group.holds((int) sleeper.pid())).isTrue();
     assertThat(markOf(group)).contains(CgroupHost.deadMark("job"));
@@ -132,7 +133,7 @@ class BaseKernelTest {
 
   @Test
   void clean_groupThatCannotBeRemovedYet_tellsItsEndOnce() throws Exception {
-    JobGroup ended = host.base.create("job", CgroupHost.deadMark("job").leader(1 << 22, 1));
+    JobGroup ended = host.base.home().create("job", CgroupHost.deadMark("job").leader(1 << 22, 1));
     boolean[] busy = {true};
     CgroupFiles files =
         new CgroupFiles() {
@@ -158,7 +159,7 @@ class BaseKernelTest {
   void clean_markOfAnotherJob_isLeftAlone() throws Exception {
     JobGroup group = host.create("job");
     CgroupFiles.kernel().mark(group.toString(), CgroupHost.deadMark("other").encode());
-    host.base.clean();
+    host.base.home().clean();
 
     assertThat(Path.of(group.toString())).isDirectory();
   }
@@ -188,7 +189,7 @@ class BaseKernelTest {
   void clean_markOfAnotherSchema_isLeftAlone() throws Exception {
     JobGroup group = host.create("job");
     CgroupFiles.kernel().mark(group.toString(), "schema=2\0id=job\0".getBytes());
-    host.base.clean();
+    host.base.home().clean();
 
     assertThat(Path.of(group.toString())).isDirectory();
     assertThatThrownBy(() -> host.create("job")).isInstanceOf(JobIdInUseException.class);
@@ -236,7 +237,7 @@ class BaseKernelTest {
     for (String configured : List.of(directory, path)) {
       Base nested =
           Base.find(CgroupFiles.kernel(), host.hierarchies, Optional.of(configured), "ffrtmp");
-      JobGroup group = nested.create("job", CgroupHost.mark("job"));
+      JobGroup group = nested.home().create("job", CgroupHost.mark("job"));
 
       for (Path home : host.homes()) {
         assertThat(home.resolve("base/ffrtmp/job")).isDirectory();
@@ -253,7 +254,7 @@ class BaseKernelTest {
     Base base =
         Base.find(
             CgroupFiles.kernel(), host.hierarchies, Optional.of(lookalike.toString()), host.name);
-    JobGroup group = base.create("job", CgroupHost.mark("job"));
+    JobGroup group = base.home().create("job", CgroupHost.mark("job"));
 
     assertThat(group.exists()).isFalse();
     assertThat(lookalike.resolve(host.name)).doesNotExist();
@@ -293,7 +294,7 @@ class BaseKernelTest {
     Base none =
         Base.find(
             CgroupFiles.kernel(), host.hierarchies, Optional.of("/no/such/cgroup"), host.name);
-    JobGroup group = none.create("job", CgroupHost.mark("job"));
+    JobGroup group = none.home().create("job", CgroupHost.mark("job"));
     group.mark(CgroupHost.mark("job"));
     group.place(1); // moves nobody
 
@@ -304,7 +305,7 @@ class BaseKernelTest {
     assertThat(group.usage().counters()).isEmpty();
     assertThat(group.populated()).isFalse();
     assertThat(group.remove()).isTrue();
-    assertThatCode(none::clean).doesNotThrowAnyException();
+    assertThatCode(none.home()::clean).doesNotThrowAnyException();
     none.close();
   }
 
@@ -330,7 +331,7 @@ class BaseKernelTest {
   private void once(FaultyFiles files, Limits limits) throws Exception {
     Base base = host.base(files);
     try {
-      JobGroup group = base.create("job", CgroupHost.mark("job"));
+      JobGroup group = base.home().create("job", CgroupHost.mark("job"));
       List<LimitOutcome> outcomes = group.apply(limits);
       assertThat(outcomes).as(files.failed).hasSize(3);
       assertThat(outcomes)
@@ -344,9 +345,9 @@ class BaseKernelTest {
       if (!group.remove()) {
         assertThat(files.failed).matches("(list|rmdir) .*/job");
         assertThat(new FaultyFiles(-1, 0).subdirectories(group.toString())).isEmpty();
-        host.base.create("other", CgroupHost.mark("other")).remove();
+        host.base.home().create("other", CgroupHost.mark("other")).remove();
       }
-      base.clean();
+      base.home().clean();
     } catch (ErrnoException e) {
       assertThat(e).hasMessageContaining("injected");
       assertThat(host.homes())

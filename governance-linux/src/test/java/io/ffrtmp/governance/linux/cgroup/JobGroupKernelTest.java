@@ -330,7 +330,7 @@ class JobGroupKernelTest {
     Hierarchies trees =
         host.unified() ? host.hierarchies : Hierarchies.resolve(unified, "0::/", point -> "");
     Base base = Base.find(CgroupFiles.kernel(), trees, Optional.empty(), host.name);
-    JobGroup group = base.create("job", CgroupHost.mark("job"));
+    JobGroup group = base.home().create("job", CgroupHost.mark("job"));
     Path directory = Path.of(group.toString());
     Path within = Files.createDirectory(directory.resolve("within"));
     Path beside = Files.createDirectory(directory.resolveSibling("beside"));

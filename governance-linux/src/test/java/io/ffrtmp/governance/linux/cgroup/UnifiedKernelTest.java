@@ -50,7 +50,7 @@ class UnifiedKernelTest {
     JobGroup outer = host.create("outer");
     Base base = beneath(outer);
     assertThat(handedDown(outer)).isEmpty();
-    JobGroup job = base.create("job", CgroupHost.mark("job"));
+    JobGroup job = base.home().create("job", CgroupHost.mark("job"));
     assertThat(handedDown(outer).split(" ")).contains("cpu", "io", "memory");
     assertThat(job.apply(LIMITS)).allMatch(each -> each.status() == Status.APPLIED);
 
@@ -67,7 +67,7 @@ class UnifiedKernelTest {
     JobGroup outer = host.create("outer");
     Files.writeString(Path.of(outer + "/cgroup.subtree_control"), "+memory");
     Base base = beneath(outer);
-    base.create("job", CgroupHost.mark("job")).remove();
+    base.home().create("job", CgroupHost.mark("job")).remove();
     base.close();
 
     assertThat(handedDown(outer)).isEqualTo("memory");
@@ -104,7 +104,7 @@ class UnifiedKernelTest {
     JobGroup outer = host.create("outer");
     Process sleeper = host.start("exec sleep 1000");
     outer.place((int) sleeper.pid());
-    JobGroup job = beneath(outer).create("job", CgroupHost.mark("job"));
+    JobGroup job = beneath(outer).home().create("job", CgroupHost.mark("job"));
     List<LimitOutcome> outcomes = job.apply(LIMITS);
     Process other = host.start("exec sleep 1000");
     job.place((int) other.pid()); // that must be possible all the same
@@ -158,7 +158,7 @@ class UnifiedKernelTest {
           .anyMatch(each -> each.name().equals("leaf") && each.state() == State.YES);
       assertThat(files.read("/proc/self/cgroup").strip()).endsWith("/ffrtmp-leaf");
       assertThat(memory(base).state()).isEqualTo(State.YES);
-      JobGroup job = base.create("job", CgroupHost.mark("job"));
+      JobGroup job = base.home().create("job", CgroupHost.mark("job"));
       assertThat(job.apply(LIMITS)).allMatch(each -> each.status().inForce());
       base.close();
       assertThat(files.read("/proc/self/cgroup")).as("a job is left").contains("/ffrtmp-leaf");
