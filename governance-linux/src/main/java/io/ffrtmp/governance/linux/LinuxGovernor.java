@@ -110,7 +110,7 @@ public final class LinuxGovernor implements Governor {
     if (builder.becomeLeaf) {
       base.becomeLeaf(Builder.LEAF);
     }
-    base.home().clean();
+    base.home().leftovers().clean();
     canBeBorn = new AtomicBoolean(base.bornInside() && Spawner.bearsInside());
   }
 
@@ -286,7 +286,7 @@ public final class LinuxGovernor implements Governor {
           if (hierarchies.job().isEmpty()) {
             return Recovery.of(List.of(), List.of(), List.of(), found);
           }
-          base.home().clean();
+          base.home().leftovers().clean();
           Recover recover = new Recover(conclude, observer, linger, adopter());
           return recover.all(base.home(), Search.all(files, hierarchies, base));
         });

@@ -33,7 +33,7 @@ public final class Home {
   private final boolean lasting;
   private final Map<String, Refusal> missing;
   private final Controllers controllers;
-  private final Queue<Remains> remains;
+  private final Leftovers leftovers;
   private volatile boolean prepared;
 
   private Home(
@@ -42,14 +42,14 @@ public final class Home {
       List<Group> places,
       boolean lasting,
       Map<String, Refusal> missing,
-      Queue<Remains> remains) {
+      Queue<Remains> untold) {
     this.files = files;
     this.name = name;
     this.homes = places.stream().map(place -> place.child(name)).toList();
     this.lasting = lasting;
     this.missing = missing;
     this.controllers = new Controllers(files, homes);
-    this.remains = remains;
+    this.leftovers = new Leftovers(files, this, untold);
   }
 
   /**
@@ -70,7 +70,8 @@ public final class Home {
    * @param more why other controllers than here can't be had
    */
   Home elsewhere(List<Group> places, Map<String, Refusal> more) {
-    return new Home(files, name, places, false, more.isEmpty() ? missing : and(more), remains);
+    Map<String, Refusal> reasons = more.isEmpty() ? missing : and(more);
+    return new Home(files, name, places, false, reasons, leftovers.untold);
   }
 
   /** How such homes are called, wherever they are. */
@@ -84,7 +85,7 @@ public final class Home {
   }
 
   /** The directory that is locked. */
-  private String directory() {
+  String directory() {
     return homes.get(0).directory();
   }
 
@@ -112,13 +113,9 @@ public final class Home {
     return new JobGroup(files, this, id, where, reasons);
   }
 
-  /** What is left to be told of jobs whose groups were removed after nobody watched them. */
-  public List<Remains> remains() {
-    List<Remains> all = new ArrayList<>();
-    for (Remains each = remains.poll(); each != null; each = remains.poll()) {
-      all.add(each);
-    }
-    return all;
+  /** What governors left here that are gone, or let go of it. */
+  public Leftovers leftovers() {
+    return leftovers;
   }
 
   /** The mark of a job that is started here, owned by this process; without a home it is blank. */
@@ -177,7 +174,7 @@ public final class Home {
           }
           return made;
         }
-        reclaim(id, true, true); // the id was taken by a leftover, which is gone now
+        leftovers.reclaim(id, true, true); // the id was one's, which is gone now
       } catch (ErrnoException e) {
         prepared = false;
         if (e.errno() != Errno.ENOENT || attempt == ATTEMPTS) { // another governor's close()
@@ -268,115 +265,9 @@ public final class Home {
     }
   }
 
-  /**
-   * Removes a group that is empty and nobody's, while nobody can make one.
-   *
-   * @param unknown whether the end of a job that it held is told nobody yet
-   */
-  @SuppressWarnings("try") // the lock is held, not used
-  private void reclaim(String id, boolean wait, boolean unknown) throws ErrnoException {
-    String primary = homes.get(0).file(id);
-    try (CgroupFiles.Lock home = files.lock(directory(), wait)) {
-      Optional<byte[]> bytes = files.mark(primary);
-      Optional<Mark> mark = bytes.flatMap(Mark::parse).filter(it -> it.isOf(primary));
-      Optional<ProcessKey> owner = mark.flatMap(Mark::liveOwner);
-      if (bytes.isPresent() && mark.isEmpty()) {
-        throw inUse(id, primary, "its mark is none that we know");
-      }
-      if (owner.isPresent()) {
-        throw inUse(id, primary, "process " + owner.get().pid() + " governs it");
-      }
-      JobGroup group = group(id);
-      Optional<ProcessKey> leader = mark.flatMap(Mark::leader);
-      if (unknown && leader.filter(ProcessKey::alive).isPresent()) {
-        throw inUse(id, primary, goesOn(group, leader.get().pid()));
-      }
-      boolean tell = unknown && leader.isPresent() && !group.populated();
-      Optional<Remains> left = tell ? Optional.of(group.remains(mark.get())) : Optional.empty();
-      if (!group.remove()) {
-        boolean below = !group.populated();
-        String why = below ? "jobs lie beneath it: recover() tells" : "processes live in it";
-        throw inUse(id, primary, why);
-      }
-      left.ifPresent(remains::add); // now, as each later attempt would find it again
-    }
-  }
-
-  private static JobIdInUseException inUse(String id, String directory, String why) {
+  static JobIdInUseException inUse(String id, String directory, String why) {
     return new JobIdInUseException(
         "job id '" + id + "' is in use at " + directory + ", " + why + "; use another id");
-  }
-
-  private static String goesOn(JobGroup group, int leader) {
-    return group.mayHold(leader)
-        ? "process " + leader + " goes on in it, ungoverned: recover() takes it over"
-        : "its process " + leader + " lives elsewhere: recover() tells";
-  }
-
-  /**
-   * Takes a job over, if it has a known mark and nobody who lives owns it.
-   *
-   * @return what its mark says, owned by us now; or why not
-   */
-  @SuppressWarnings("try") // the lock is held, not used
-  public Claim claim(String id) {
-    String primary = homes.get(0).file(id);
-    try (CgroupFiles.Lock home = files.lock(directory(), true)) {
-      Optional<Mark> mark = Mark.read(files, primary);
-      Optional<ProcessKey> owner = mark.flatMap(Mark::liveOwner);
-      if (mark.isEmpty()) {
-        return Claim.refused("it bears no mark that we know");
-      } else if (owner.isPresent()) {
-        return Claim.refused("process " + owner.get().pid() + " governs it");
-      }
-      Mark claimed = mark.get().claimed();
-      files.mark(primary, claimed.encode());
-      return new Claim(Optional.of(claimed), "");
-    } catch (ErrnoException e) {
-      return Claim.refused(e.getMessage());
-    }
-  }
-
-  /** A job's mark if it is ours now, else why not. */
-  public record Claim(Optional<Mark> mark, String refusal) {
-    static Claim refused(String reason) {
-      return new Claim(Optional.empty(), reason);
-    }
-  }
-
-  /**
-   * Removes a group that its owner let go of. False if that has to be tried again later; true also
-   * if somebody owns a group of this id by now.
-   */
-  boolean discard(JobGroup group) {
-    String primary = group.toString();
-    try {
-      reclaim(primary.substring(primary.lastIndexOf('/') + 1), false, false);
-      return true;
-    } catch (JobIdInUseException | ErrnoException e) {
-      LOG.debug("{}: not removed", primary, e);
-    }
-    try {
-      return Mark.read(files, primary).flatMap(Mark::liveOwner).isPresent();
-    } catch (ErrnoException e) {
-      return e.errno() == Errno.ENOENT;
-    }
-  }
-
-  /** Removes groups that are empty and nobody's: their governors died, or let go of them. */
-  public void clean() {
-    try {
-      for (String each : exists() ? files.subdirectories(directory()) : List.<String>of()) {
-        try {
-          reclaim(each.substring(directory().length() + 1), false, true);
-        } catch (ErrnoException | JobIdInUseException e) {
-          LOG.debug("{} is left alone", each, e);
-        }
-      }
-    } catch (ErrnoException e) {
-      LOG.debug("{}: nothing there to clean", directory(), e);
-    }
-    tidy();
   }
 
   /** Takes the home back after its last job, unless it lasts; what can't be removed stays. */

@@ -404,9 +404,9 @@ public final class JobGroup {
     return gone;
   }
 
-  /** {@link Home#discard}: true once it is gone, or somebody else's. */
+  /** {@link Leftovers#discard}: true once it is gone, or somebody else's. */
   public boolean discard() {
-    return home.discard(this);
+    return home.leftovers().discard(this);
   }
 
   /** Rewrites the mark. */

@@ -47,7 +47,7 @@ class BaseConcurrencyKernelTest {
           int rounds = 0;
           Base base = host.base(CgroupFiles.kernel());
           for (; !over.get(); rounds++) {
-            base.home().clean();
+            base.home().leftovers().clean();
             base.close(); // removes the home whenever it is empty for a moment
           }
           return rounds;

@@ -107,7 +107,7 @@ class BaseKernelTest {
     host.base.home().create("disowned", CgroupHost.mark("disowned").disowned());
     host.create("alive");
     host.homes().forEach(home -> home.resolve("unmarked").toFile().mkdir());
-    host.base.home().clean();
+    host.base.home().leftovers().clean();
 
     for (Path home : host.homes()) {
       assertThat(home.toFile().listFiles(File::isDirectory))
@@ -121,7 +121,7 @@ class BaseKernelTest {
     JobGroup group = host.base.home().create("job", CgroupHost.deadMark("job"));
     Process sleeper = host.start("exec sleep 100");
     group.place((int) sleeper.pid());
-    host.base.home().clean();
+    host.base.home().leftovers().clean();
 
     assertThat(group.holds((int) sleeper.pid())).isTrue();
     assertThat(markOf(group)).contains(CgroupHost.deadMark("job"));
@@ -146,20 +146,20 @@ class BaseKernelTest {
           }
         };
     Base base = host.base(files);
-    base.home().clean();
-    base.home().clean();
-    assertThat(base.home().remains()).as("its group is there to tell").isEmpty();
+    base.home().leftovers().clean();
+    base.home().leftovers().clean();
+    assertThat(base.home().leftovers().remains()).as("its group is there to tell").isEmpty();
     busy[0] = false;
-    base.home().clean();
-    base.home().clean();
-    assertThat(base.home().remains()).hasSize(1);
+    base.home().leftovers().clean();
+    base.home().leftovers().clean();
+    assertThat(base.home().leftovers().remains()).hasSize(1);
   }
 
   @Test
   void clean_markOfAnotherJob_isLeftAlone() throws Exception {
     JobGroup group = host.create("job");
     CgroupFiles.kernel().mark(group.toString(), CgroupHost.deadMark("other").encode());
-    host.base.home().clean();
+    host.base.home().leftovers().clean();
 
     assertThat(Path.of(group.toString())).isDirectory();
   }
@@ -189,7 +189,7 @@ class BaseKernelTest {
   void clean_markOfAnotherSchema_isLeftAlone() throws Exception {
     JobGroup group = host.create("job");
     CgroupFiles.kernel().mark(group.toString(), "schema=2\0id=job\0".getBytes());
-    host.base.home().clean();
+    host.base.home().leftovers().clean();
 
     assertThat(Path.of(group.toString())).isDirectory();
     assertThatThrownBy(() -> host.create("job")).isInstanceOf(JobIdInUseException.class);
@@ -305,7 +305,7 @@ class BaseKernelTest {
     assertThat(group.usage().counters()).isEmpty();
     assertThat(group.populated()).isFalse();
     assertThat(group.remove()).isTrue();
-    assertThatCode(none.home()::clean).doesNotThrowAnyException();
+    assertThatCode(none.home().leftovers()::clean).doesNotThrowAnyException();
     none.close();
   }
 
@@ -347,7 +347,7 @@ class BaseKernelTest {
         assertThat(new FaultyFiles(-1, 0).subdirectories(group.toString())).isEmpty();
         host.base.home().create("other", CgroupHost.mark("other")).remove();
       }
-      base.home().clean();
+      base.home().leftovers().clean();
     } catch (ErrnoException e) {
       assertThat(e).hasMessageContaining("injected");
       assertThat(host.homes())
