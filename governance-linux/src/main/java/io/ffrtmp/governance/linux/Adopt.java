@@ -293,7 +293,7 @@ final class Adopt {
   }
 
   private static List<LimitOutcome> limits(Attachment asked, JobGroup group, int pid, Move move) {
-    List<LimitOutcome> outcomes = new ArrayList<>(group.apply(asked.limits()));
+    List<LimitOutcome> outcomes = new ArrayList<>(group.limits().apply(asked.limits()));
     if (move.refusal().isPresent()) { // else the proof was that every hierarchy holds it
       outcomes.replaceAll(each -> Start.deniedUnlessHeld(each, group, pid, move.refusal()));
     }

@@ -170,7 +170,7 @@ final class Recover {
       throws ErrnoException {
     OptionalLong pid = OptionalLong.of(leader.pid());
     JobStart start = JobStart.of(mark.id(), pid, mark.mode(), mark.intent(), Instant.now());
-    Receipt verified = group.verify(mark);
+    Receipt verified = group.limits().verify(mark);
     Receipt receipt = mark.moved().map(group::barred).map(verified::moved).orElse(verified);
     Beginning beginning =
         new Beginning(start, System.nanoTime(), group, mark, receipt, Optional.of(pidfd), observer);

@@ -39,7 +39,7 @@ class BaseKernelTest {
   @Test
   void create_idOfALiveGovernor_isRefusedAndNothingIsTouched() throws Exception {
     JobGroup first = host.create("job");
-    first.apply(Limits.NONE.memoryMaxBytes(64 << 20));
+    first.limits().apply(Limits.NONE.memoryMaxBytes(64 << 20));
 
     assertThatThrownBy(
             () -> host.base(CgroupFiles.kernel()).home().create("job", CgroupHost.mark("job")))
@@ -53,7 +53,7 @@ class BaseKernelTest {
   @Test
   void create_leftoverOfADeadGovernor_isReplaced() throws Exception {
     JobGroup leftover = host.base.home().create("job", CgroupHost.deadMark("job"));
-    leftover.apply(Limits.NONE.cpuMax(CpuMax.cores(1)).memoryMaxBytes(64 << 20));
+    leftover.limits().apply(Limits.NONE.cpuMax(CpuMax.cores(1)).memoryMaxBytes(64 << 20));
     JobGroup group = host.create("job");
 
     String file = host.unified() ? "memory.max" : "memory.limit_in_bytes";
@@ -214,7 +214,7 @@ class BaseKernelTest {
     assertThat(host.homes()).noneMatch(Files::exists);
 
     JobGroup group = host.create("job");
-    assertThat(group.apply(Limits.NONE.memoryMaxBytes(64 << 20)).get(0).status())
+    assertThat(group.limits().apply(Limits.NONE.memoryMaxBytes(64 << 20)).get(0).status())
         .isEqualTo(Status.APPLIED);
   }
 
@@ -299,7 +299,7 @@ class BaseKernelTest {
     group.place(1); // moves nobody
 
     assertThat(group.exists()).isFalse();
-    assertThat(group.apply(Limits.NONE.cpuWeight(50).memoryMaxBytes(1 << 20)))
+    assertThat(group.limits().apply(Limits.NONE.cpuWeight(50).memoryMaxBytes(1 << 20)))
         .allMatch(each -> each.status() == Status.DENIED && each.cure().isPresent())
         .hasSize(2);
     assertThat(group.usage().counters()).isEmpty();
@@ -332,12 +332,12 @@ class BaseKernelTest {
     Base base = host.base(files);
     try {
       JobGroup group = base.home().create("job", CgroupHost.mark("job"));
-      List<LimitOutcome> outcomes = group.apply(limits);
+      List<LimitOutcome> outcomes = group.limits().apply(limits);
       assertThat(outcomes).as(files.failed).hasSize(3);
       assertThat(outcomes)
           .as(files.failed)
           .allMatch(each -> each.status() == Status.APPLIED || files.hit() || host.unified());
-      group.readBack(Receipt.of(outcomes));
+      group.limits().readBack(Receipt.of(outcomes));
       group.usage();
       group.oomKilled();
       group.members();

@@ -52,7 +52,7 @@ class UnifiedKernelTest {
     assertThat(handedDown(outer)).isEmpty();
     JobGroup job = base.home().create("job", CgroupHost.mark("job"));
     assertThat(handedDown(outer).split(" ")).contains("cpu", "io", "memory");
-    assertThat(job.apply(LIMITS)).allMatch(each -> each.status() == Status.APPLIED);
+    assertThat(job.limits().apply(LIMITS)).allMatch(each -> each.status() == Status.APPLIED);
 
     base.close();
     assertThat(handedDown(outer)).as("a job needs it").contains("memory");
@@ -83,7 +83,7 @@ class UnifiedKernelTest {
     Mark mark = home.placed(CgroupHost.mark("job"));
     JobGroup job = home.create("job", mark);
     job.place((int) target.pid());
-    assertThat(job.apply(LIMITS)).allMatch(each -> each.status() == Status.APPLIED);
+    assertThat(job.limits().apply(LIMITS)).allMatch(each -> each.status() == Status.APPLIED);
     Path beside = Files.createDirectory(Path.of(outer + "/beside"));
     Files.writeString(beside.resolve("memory.max"), "67108864");
 
@@ -105,7 +105,7 @@ class UnifiedKernelTest {
     Process sleeper = host.start("exec sleep 1000");
     outer.place((int) sleeper.pid());
     JobGroup job = beneath(outer).home().create("job", CgroupHost.mark("job"));
-    List<LimitOutcome> outcomes = job.apply(LIMITS);
+    List<LimitOutcome> outcomes = job.limits().apply(LIMITS);
     Process other = host.start("exec sleep 1000");
     job.place((int) other.pid()); // that must be possible all the same
     host.end(other);
@@ -115,7 +115,9 @@ class UnifiedKernelTest {
     assertThat(outcomes).allMatch(each -> each.cure().orElse("").contains("DelegateSubgroup="));
 
     host.end(sleeper);
-    assertThat(job.apply(LIMITS)).as("asked again").allMatch(each -> each.status().inForce());
+    assertThat(job.limits().apply(LIMITS))
+        .as("asked again")
+        .allMatch(each -> each.status().inForce());
     assertThat(job.remove()).isTrue();
     Files.delete(Path.of(outer + "/ffrtmp"));
   }
@@ -128,7 +130,7 @@ class UnifiedKernelTest {
     Files.createDirectory(host.homes().get(0)); // it has made the home and not enabled yet
     JobGroup job = host.create("job");
 
-    assertThat(job.apply(LIMITS)).allMatch(each -> each.status() == Status.APPLIED);
+    assertThat(job.limits().apply(LIMITS)).allMatch(each -> each.status() == Status.APPLIED);
   }
 
   @Test
@@ -159,7 +161,7 @@ class UnifiedKernelTest {
       assertThat(files.read("/proc/self/cgroup").strip()).endsWith("/ffrtmp-leaf");
       assertThat(memory(base).state()).isEqualTo(State.YES);
       JobGroup job = base.home().create("job", CgroupHost.mark("job"));
-      assertThat(job.apply(LIMITS)).allMatch(each -> each.status().inForce());
+      assertThat(job.limits().apply(LIMITS)).allMatch(each -> each.status().inForce());
       base.close();
       assertThat(files.read("/proc/self/cgroup")).as("a job is left").contains("/ffrtmp-leaf");
       job.remove();
