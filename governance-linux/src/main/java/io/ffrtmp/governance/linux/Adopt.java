@@ -4,6 +4,7 @@ import io.ffrtmp.governance.AttachRefusedException;
 import io.ffrtmp.governance.AttachRefusedException.Reason;
 import io.ffrtmp.governance.Attachment;
 import io.ffrtmp.governance.GovernanceException;
+import io.ffrtmp.governance.JobIdInUseException;
 import io.ffrtmp.governance.LimitOutcome;
 import io.ffrtmp.governance.Mode;
 import io.ffrtmp.governance.Moved;
@@ -13,7 +14,6 @@ import io.ffrtmp.governance.linux.cgroup.Base;
 import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
 import io.ffrtmp.governance.linux.cgroup.Hierarchies;
 import io.ffrtmp.governance.linux.cgroup.Home;
-import io.ffrtmp.governance.linux.cgroup.IdInUseException;
 import io.ffrtmp.governance.linux.cgroup.JobGroup;
 import io.ffrtmp.governance.linux.cgroup.Mark;
 import io.ffrtmp.governance.linux.cgroup.ProcessKey;
@@ -62,9 +62,9 @@ final class Adopt {
    * Attaches.
    *
    * @throws AttachRefusedException if it can't be; it tells what could not be put back
-   * @throws IdInUseException if a group of this id is there; nothing was touched
+   * @throws JobIdInUseException if a group of this id is there; nothing was touched
    */
-  Adopted attach(Attachment asked, String id) throws IdInUseException {
+  Adopted attach(Attachment asked, String id) {
     int pid = (int) asked.pid();
     Pidfd pidfd = open(pid);
     boolean adopted = false;
@@ -152,7 +152,7 @@ final class Adopt {
   }
 
   private Adopted attach(Attachment asked, String id, ProcStat stat, Pidfd pidfd)
-      throws ErrnoException, IdInUseException {
+      throws ErrnoException {
     int pid = (int) asked.pid();
     Residence residence = Residence.of(files, hierarchies, pid);
     refuseIfGoverned(pid, residence);
@@ -170,7 +170,7 @@ final class Adopt {
     JobGroup group = create(home, id, mark);
     boolean done = false;
     try {
-      Move move = new Move(group, residence);
+      Move move = new Move(files, group, residence);
       try {
         moveLeader(pid, home, group, residence, move);
       } catch (ErrnoException e) {
@@ -275,7 +275,7 @@ final class Adopt {
     }
   }
 
-  private JobGroup create(Home home, String id, Mark mark) throws IdInUseException, ErrnoException {
+  private JobGroup create(Home home, String id, Mark mark) throws ErrnoException {
     try {
       return home.create(id, mark);
     } catch (ErrnoException e) {
@@ -297,7 +297,7 @@ final class Adopt {
   }
 
   private static List<LimitOutcome> limits(Attachment asked, JobGroup group, int pid, Move move) {
-    List<LimitOutcome> outcomes = new ArrayList<>(group.apply(asked.limits()));
+    List<LimitOutcome> outcomes = new ArrayList<>(group.limits().apply(asked.limits()));
     if (move.refusal().isPresent()) { // else the proof was that every hierarchy holds it
       outcomes.replaceAll(each -> Start.deniedUnlessHeld(each, group, pid, move.refusal()));
     }

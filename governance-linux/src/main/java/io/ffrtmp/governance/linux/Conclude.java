@@ -83,7 +83,7 @@ final class Conclude {
     if (!group.exists()) {
       return freeze(job, new Ended(status), job.receipt, ResourceUsage.UNKNOWN, found);
     }
-    Receipt receipt = group.readBack(job.receipt);
+    Receipt receipt = group.limits().readBack(job.receipt);
     ResourceUsage usage = group.usage();
     Evidence evidence = oomKilled(group, usage, found);
     linger.sweep();
@@ -115,7 +115,7 @@ final class Conclude {
         job,
         new Detached(),
         () -> {
-          Receipt receipt = job.group.readBack(job.receipt);
+          Receipt receipt = job.group.limits().readBack(job.receipt);
           ResourceUsage usage = job.group.usage();
           Evidence evidence = oomKilled(job.group, usage, whereabouts(job));
           mark(job.group, job.mark().disowned());
@@ -130,7 +130,7 @@ final class Conclude {
         new Detached(),
         () -> {
           Evidence evidence = whereabouts(job);
-          Receipt before = job.group.readBack(job.receipt);
+          Receipt before = job.group.limits().readBack(job.receipt);
           ResourceUsage usage = job.group.usage();
           Moved moved = before.moved().orElseGet(() -> halfAttached(job));
           Mark mark = job.mark();

@@ -24,7 +24,6 @@ import io.ffrtmp.governance.linux.GovernedJob.Beginning;
 import io.ffrtmp.governance.linux.cgroup.Base;
 import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
 import io.ffrtmp.governance.linux.cgroup.Hierarchies;
-import io.ffrtmp.governance.linux.cgroup.IdInUseException;
 import io.ffrtmp.governance.linux.cgroup.JobGroup;
 import io.ffrtmp.governance.linux.cgroup.Mark;
 import io.ffrtmp.governance.linux.cgroup.Search;
@@ -112,7 +111,7 @@ public final class LinuxGovernor implements Governor {
     if (builder.becomeLeaf) {
       base.becomeLeaf(Builder.LEAF);
     }
-    base.clean();
+    base.home().leftovers().clean();
     canBeBorn = new AtomicBoolean(base.bornInside() && Spawn.canSetCgroup());
   }
 
@@ -194,8 +193,6 @@ public final class LinuxGovernor implements Governor {
         observer.unwatchable(job);
       }
       return job;
-    } catch (IdInUseException e) {
-      throw new JobIdInUseException(e.getMessage());
     } catch (SpawnException e) {
       if (group != null) {
         conclude.removeOrLinger(group, () -> mark.disowned().ended());
@@ -207,12 +204,12 @@ public final class LinuxGovernor implements Governor {
   }
 
   /** A job that can't have a group runs all the same: its limits' outcomes tell why. */
-  private JobGroup group(String id, Mark mark) throws IdInUseException {
+  private JobGroup group(String id, Mark mark) {
     try {
-      return base.create(id, mark);
+      return base.home().create(id, mark);
     } catch (ErrnoException e) {
       LOG.warn("job {} has no group", id, e);
-      return base.none(e);
+      return base.home().none(e);
     }
   }
 
@@ -260,30 +257,26 @@ public final class LinuxGovernor implements Governor {
     }
     Instant time = Instant.now();
     long nanos = System.nanoTime();
+    Adopted adopted = adopt.attach(attachment, id);
+    OptionalLong pid = OptionalLong.of(attachment.pid());
+    JobStart facts = JobStart.of(id, pid, Mode.ATTACH, attachment.intent(), time);
+    LinuxAttachedJob job =
+        new LinuxAttachedJob(
+            new Beginning(
+                facts,
+                nanos,
+                adopted.group(),
+                adopted.mark(),
+                adopted.receipt(),
+                Optional.of(adopted.pidfd()),
+                observer));
     try {
-      Adopted adopted = adopt.attach(attachment, id);
-      OptionalLong pid = OptionalLong.of(attachment.pid());
-      JobStart facts = JobStart.of(id, pid, Mode.ATTACH, attachment.intent(), time);
-      LinuxAttachedJob job =
-          new LinuxAttachedJob(
-              new Beginning(
-                  facts,
-                  nanos,
-                  adopted.group(),
-                  adopted.mark(),
-                  adopted.receipt(),
-                  Optional.of(adopted.pidfd()),
-                  observer));
-      try {
-        watch(job);
-      } catch (ErrnoException e) {
-        adopt.undo(adopted);
-        throw Adopt.refused((int) job.pid(), e);
-      }
-      return job;
-    } catch (IdInUseException e) {
-      throw new JobIdInUseException(e.getMessage());
+      watch(job);
+    } catch (ErrnoException e) {
+      adopt.undo(adopted);
+      throw Adopt.refused((int) job.pid(), e);
     }
+    return job;
   }
 
   @Override
@@ -294,7 +287,7 @@ public final class LinuxGovernor implements Governor {
           if (hierarchies.job().isEmpty()) {
             return Recovery.of(List.of(), List.of(), List.of(), found);
           }
-          base.clean();
+          base.home().leftovers().clean();
           Recover recover = new Recover(conclude, observer, linger, adopter());
           return recover.all(base.home(), Search.all(files, hierarchies, base));
         });

@@ -2,9 +2,10 @@ package io.ffrtmp.governance.linux;
 
 import io.ffrtmp.governance.Moved;
 import io.ffrtmp.governance.Moved.NotMoved;
+import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
 import io.ffrtmp.governance.linux.cgroup.JobGroup;
+import io.ffrtmp.governance.linux.cgroup.ProcessKey;
 import io.ffrtmp.governance.linux.cgroup.Residence;
-import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.process.ProcStat;
 import io.ffrtmp.governance.linux.process.ProcStatus;
@@ -21,6 +22,7 @@ final class Move {
   /** How often to look for processes that were forked meanwhile. */
   private static final int ROUNDS = 8;
 
+  private final CgroupFiles files;
   private final JobGroup group;
   private final Residence residence;
   private final Set<Integer> seen = new HashSet<>();
@@ -29,7 +31,8 @@ final class Move {
   private long bytes;
   private Optional<ErrnoException> refusal = Optional.empty();
 
-  Move(JobGroup group, Residence residence) {
+  Move(CgroupFiles files, JobGroup group, Residence residence) {
+    this.files = files;
     this.group = group;
     this.residence = residence;
   }
@@ -95,7 +98,7 @@ final class Move {
 
   private void descendant(int pid) {
     try {
-      Optional<ProcStat> before = ProcStat.read(pid);
+      Optional<ProcStat> before = stat(pid);
       if (group.holds(pid)) { // born there
         moved++;
       } else if (residence.isElsewhere(pid, group)) {
@@ -104,9 +107,21 @@ final class Move {
         join(pid, before.get());
       }
     } catch (ErrnoException e) {
-      if (e.errno() != Errno.ESRCH && e.errno() != Errno.ENOENT) { // then it has ended
+      if (!ProcessKey.gone(e)) {
         notMoved.add(new NotMoved(pid, e.getMessage()));
       }
+    }
+  }
+
+  /** Empty only if it is gone: what could not be looked at would be neither moved nor told. */
+  private Optional<ProcStat> stat(int pid) throws ErrnoException {
+    try {
+      return ProcStat.parse(files.read("/proc/" + pid + "/stat"));
+    } catch (ErrnoException e) {
+      if (!ProcessKey.gone(e)) {
+        throw e;
+      }
+      return Optional.empty();
     }
   }
 
@@ -124,8 +139,7 @@ final class Move {
 
   /** Whether a number that was moved is another process's by now, which goes to its parent then. */
   boolean tookStrangerBack(int pid, ProcStat before) throws ErrnoException {
-    Optional<ProcStat> stranger =
-        ProcStat.read(pid).filter(it -> it.startTime() != before.startTime());
+    Optional<ProcStat> stranger = stat(pid).filter(it -> it.startTime() != before.startTime());
     if (stranger.isPresent()) {
       residence.takeToParent(pid, stranger.get().parent());
     }

@@ -10,6 +10,7 @@ import io.ffrtmp.governance.Recovery.Leftover;
 import io.ffrtmp.governance.linux.GovernedJob.Beginning;
 import io.ffrtmp.governance.linux.cgroup.Home;
 import io.ffrtmp.governance.linux.cgroup.JobGroup;
+import io.ffrtmp.governance.linux.cgroup.Leftovers;
 import io.ffrtmp.governance.linux.cgroup.Mark;
 import io.ffrtmp.governance.linux.cgroup.ProcessKey;
 import io.ffrtmp.governance.linux.cgroup.Search.Found;
@@ -51,7 +52,7 @@ final class Recover {
   }
 
   Recovery all(Home base, List<Found> found) {
-    base.remains().forEach(each -> ended.add(conclude.unwatched(each)));
+    base.leftovers().remains().forEach(each -> ended.add(conclude.unwatched(each)));
     for (Found each : found) {
       String id = each.id();
       if (!each.refusal().isEmpty()) {
@@ -110,7 +111,7 @@ final class Recover {
             "it is empty, and could not be removed: recover what lies beneath it, or try again");
       }
     } else {
-      Home.Claim claim = found.home().claim(found.id());
+      Leftovers.Claim claim = found.home().leftovers().claim(found.id());
       if (claim.mark().isEmpty()) {
         leave(found, claim.refusal());
       } else {
@@ -169,7 +170,7 @@ final class Recover {
       throws ErrnoException {
     OptionalLong pid = OptionalLong.of(leader.pid());
     JobStart start = JobStart.of(mark.id(), pid, mark.mode(), mark.intent(), Instant.now());
-    Receipt verified = group.verify(mark);
+    Receipt verified = group.limits().verify(mark);
     Receipt receipt = mark.moved().map(group::barred).map(verified::moved).orElse(verified);
     Beginning beginning =
         new Beginning(start, System.nanoTime(), group, mark, receipt, Optional.of(pidfd), observer);

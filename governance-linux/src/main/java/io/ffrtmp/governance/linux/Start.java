@@ -84,7 +84,7 @@ final class Start implements Spawner.Admission {
 
   /** Writes and reads back the limits; the process is not in the group yet. */
   private void applyLimits() throws SpawnException {
-    outcomes.addAll(group.apply(workload.limits()));
+    outcomes.addAll(group.limits().apply(workload.limits()));
     if (workload.limitsRequired()) {
       requireLimits();
     }

@@ -4,6 +4,7 @@ import io.ffrtmp.governance.Capability;
 import io.ffrtmp.governance.Capability.State;
 import io.ffrtmp.governance.Stdio;
 import io.ffrtmp.governance.Workload;
+import io.ffrtmp.governance.linux.cgroup.Residence;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import io.ffrtmp.governance.linux.libc.Pidfd;
@@ -40,7 +41,7 @@ final class SystemdUnit {
   /** Asks systemd, if there is one; through a file in memory, so that nothing is left anywhere. */
   static SystemdUnit ours() {
     String cgroup = cgroup();
-    String name = unit(cgroup);
+    String name = Residence.unit(cgroup);
     boolean asked = !name.isEmpty() && Files.isDirectory(Path.of("/run/systemd/system"));
     return new SystemdUnit(cgroup, name, asked ? show(name, userManager(cgroup)) : Map.of());
   }
@@ -58,17 +59,8 @@ final class SystemdUnit {
     }
   }
 
-  /** The innermost service or scope on a cgroup's path; empty if none. */
-  static String unit(String cgroup) {
-    String unit = "";
-    for (String element : cgroup.split("/")) {
-      unit = element.endsWith(".service") || element.endsWith(".scope") ? element : unit;
-    }
-    return unit;
-  }
-
   static boolean userManager(String cgroup) {
-    return cgroup.contains("/user@") && !unit(cgroup).startsWith("user@");
+    return cgroup.contains("/user@") && !Residence.unit(cgroup).startsWith("user@");
   }
 
   static Map<String, String> show(String unit, boolean user) {

@@ -23,8 +23,8 @@ final class GroupMaker implements AutoCloseable {
           "ffrtmp-bench-groups-" + ProcessHandle.current().pid());
 
   void makeAndRemove() throws Exception {
-    JobGroup group = base.create(ID, Mark.of(ID, Mode.RUN, Optional.empty(), GroupRows.TWO));
-    Receipt receipt = Receipt.of(group.apply(GroupRows.TWO));
+    JobGroup group = base.home().create(ID, Mark.of(ID, Mode.RUN, Optional.empty(), GroupRows.TWO));
+    Receipt receipt = Receipt.of(group.limits().apply(GroupRows.TWO));
     if (!receipt.allInForce() || !group.remove()) {
       throw new IllegalStateException(receipt + ", " + group);
     }

@@ -75,29 +75,9 @@ public final class Base implements AutoCloseable {
     return sites.isEmpty() || sites.stream().anyMatch(Site::aroundOrBeneathUs);
   }
 
-  /**
-   * Makes a job's group and marks it. One of the same id that is empty and nobody's goes first.
-   *
-   * @throws IdInUseException if a group of this id exists, and is no such leftover
-   * @throws ErrnoException if the primary directory can't be made; nothing is left of it then
-   */
-  public JobGroup create(String jobId, Mark mark) throws ErrnoException, IdInUseException {
-    return home.create(jobId, mark);
-  }
-
-  /** No group, as none could be made: each limit is refused for that reason. */
-  public JobGroup none(ErrnoException e) {
-    return home.none(e);
-  }
-
   /** Where the jobs' groups are. */
   public Home home() {
     return home;
-  }
-
-  /** Removes groups that are empty and nobody's: their governors died, or let go of them. */
-  public void clean() {
-    home.clean();
   }
 
   /**

@@ -11,8 +11,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The table of limits: where and how each is written and read. Texts have v2's form on v1 too,
- * except that a weight is in shares there.
+ * The rows of the table of limits: where and how each is written and read. Texts have v2's form on
+ * v1 too, except that a weight is in shares there.
  */
 enum Control {
   CPU_MAX(Limit.CPU_MAX, "cpu", "cpu.cfs_quota_us"),
@@ -36,6 +36,10 @@ enum Control {
     this.limit = limit;
     this.controller = controller;
     this.old = old;
+  }
+
+  static Control of(Limit limit) {
+    return values()[limit.ordinal()];
   }
 
   /** The file that takes the limit, or on v1 its first part. */

@@ -16,13 +16,17 @@ record Group(Hierarchy hierarchy, String directory) {
     List<String> above = new ArrayList<>();
     for (String each = parent();
         each.length() >= hierarchy.mountPoint().length() && !hierarchy.isSystemRoot(each);
-        each = each.substring(0, each.lastIndexOf('/'))) {
+        each = parent(each)) {
       above.add(each);
     }
     return above;
   }
 
   String parent() {
+    return parent(directory);
+  }
+
+  static String parent(String directory) {
     return directory.substring(0, directory.lastIndexOf('/'));
   }
 
@@ -45,6 +49,11 @@ record Group(Hierarchy hierarchy, String directory) {
   /** Whether a {@code /proc/PID/cgroup} names this very group. */
   boolean isIn(String membership) {
     return hierarchy.pathIn(membership).equals(Optional.of(path()));
+  }
+
+  /** Whether a {@code /proc/PID/cgroup} names this group, or one beneath it. */
+  boolean hosts(String membership) {
+    return hierarchy.pathIn(membership).filter(this::contains).isPresent();
   }
 
   /** Whether a path of this hierarchy is this group's, or lies beneath it. */

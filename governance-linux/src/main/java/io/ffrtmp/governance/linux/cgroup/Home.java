@@ -1,5 +1,6 @@
 package io.ffrtmp.governance.linux.cgroup;
 
+import io.ffrtmp.governance.JobIdInUseException;
 import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Mode;
 import io.ffrtmp.governance.Moved;
@@ -32,7 +33,7 @@ public final class Home {
   private final boolean lasting;
   private final Map<String, Refusal> missing;
   private final Controllers controllers;
-  private final Queue<Remains> remains;
+  private final Leftovers leftovers;
   private volatile boolean prepared;
 
   private Home(
@@ -41,14 +42,14 @@ public final class Home {
       List<Group> places,
       boolean lasting,
       Map<String, Refusal> missing,
-      Queue<Remains> remains) {
+      Queue<Remains> untold) {
     this.files = files;
     this.name = name;
     this.homes = places.stream().map(place -> place.child(name)).toList();
     this.lasting = lasting;
     this.missing = missing;
     this.controllers = new Controllers(files, homes);
-    this.remains = remains;
+    this.leftovers = new Leftovers(files, this, untold);
   }
 
   /**
@@ -69,7 +70,8 @@ public final class Home {
    * @param more why other controllers than here can't be had
    */
   Home elsewhere(List<Group> places, Map<String, Refusal> more) {
-    return new Home(files, name, places, false, more.isEmpty() ? missing : and(more), remains);
+    Map<String, Refusal> reasons = more.isEmpty() ? missing : and(more);
+    return new Home(files, name, places, false, reasons, leftovers.untold);
   }
 
   /** How such homes are called, wherever they are. */
@@ -83,7 +85,7 @@ public final class Home {
   }
 
   /** The directory that is locked. */
-  private String directory() {
+  String directory() {
     return homes.get(0).directory();
   }
 
@@ -94,7 +96,7 @@ public final class Home {
 
   /** Whether a primary directory is one of a job in this home. */
   boolean holds(String group) {
-    return exists() && group.substring(0, group.lastIndexOf('/')).equals(directory());
+    return exists() && Group.parent(group).equals(directory());
   }
 
   /** Whether this is one of its directories. */
@@ -111,13 +113,9 @@ public final class Home {
     return new JobGroup(files, this, id, where, reasons);
   }
 
-  /** What is left to be told of jobs whose groups were removed after nobody watched them. */
-  public List<Remains> remains() {
-    List<Remains> all = new ArrayList<>();
-    for (Remains each = remains.poll(); each != null; each = remains.poll()) {
-      all.add(each);
-    }
-    return all;
+  /** What governors left here that are gone, or let go of it. */
+  public Leftovers leftovers() {
+    return leftovers;
   }
 
   /** The mark of a job that is started here, owned by this process; without a home it is blank. */
@@ -158,14 +156,25 @@ public final class Home {
   /**
    * Makes a job's group and marks it. One of the same id that is empty and nobody's goes first.
    *
-   * @throws IdInUseException if a group of this id exists, and is no such leftover
+   * @throws JobIdInUseException if a group of this id exists, and is no such leftover
    * @throws ErrnoException if the primary directory can't be made; nothing is left of it then
    */
-  public JobGroup create(String jobId, Mark mark) throws ErrnoException, IdInUseException {
-    Optional<JobGroup> made = exists() ? Optional.empty() : Optional.of(group(jobId));
-    for (int attempt = 1; made.isEmpty(); attempt++) {
+  public JobGroup create(String id, Mark mark) throws ErrnoException {
+    for (int attempt = 1; exists(); attempt++) {
       try {
-        made = prepared ? make(jobId, mark) : prepareAndMake(jobId, mark);
+        boolean ready = prepared;
+        if (!ready) {
+          make(directory());
+        }
+        if (makePrimary(id, mark)) {
+          JobGroup made = makeOthers(id);
+          if (lasting && !ready) { // once a job is there no other governor removes the home
+            controllers.enable();
+            prepared = true;
+          }
+          return made;
+        }
+        leftovers.reclaim(id, true, true); // the id was one's, which is gone now
       } catch (ErrnoException e) {
         prepared = false;
         if (e.errno() != Errno.ENOENT || attempt == ATTEMPTS) { // another governor's close()
@@ -175,7 +184,7 @@ public final class Home {
         Thread.yield();
       }
     }
-    return made.get();
+    return group(id);
   }
 
   /** No group, as none could be made: each limit is refused for that reason. */
@@ -185,48 +194,24 @@ public final class Home {
     return job("", List.of(), reasons);
   }
 
-  /** Hands controllers down once a job is there: then no other governor removes the home. */
-  private Optional<JobGroup> prepareAndMake(String id, Mark mark)
-      throws ErrnoException, IdInUseException {
-    make(directory());
-    Optional<JobGroup> made = make(id, mark);
-    if (made.isPresent() && lasting) {
-      controllers.enable();
-      prepared = true;
-    }
-    return made;
-  }
-
-  /** Empty if the id was taken by a leftover, which is gone now. */
-  private Optional<JobGroup> make(String id, Mark mark) throws ErrnoException, IdInUseException {
-    if (claim(id, mark.encode())) {
-      return Optional.of(makeOthers(id));
-    }
-    reclaim(id, true, true);
-    return Optional.empty();
-  }
-
   private boolean make(String directory) throws ErrnoException {
     return Call.unless(Errno.EEXIST, () -> files.mkdir(directory));
   }
 
   /** Makes and marks the primary, before anybody may look whose it is; false if it exists. */
-  private boolean claim(String id, byte[] mark) throws ErrnoException {
+  private boolean makePrimary(String id, Mark mark) throws ErrnoException {
+    String primary = homes.get(0).file(id);
     try (CgroupFiles.Lock home = files.lock(directory(), true)) {
       boolean made = Call.unless(Errno.EEXIST, () -> home.mkdir(id));
       if (made) {
-        markOrUndo(homes.get(0).file(id), mark);
+        try {
+          files.mark(primary, mark.encode());
+        } catch (ErrnoException e) {
+          files.rmdir(primary);
+          throw e;
+        }
       }
       return made;
-    }
-  }
-
-  private void markOrUndo(String directory, byte[] mark) throws ErrnoException {
-    try {
-      files.mark(directory, mark);
-    } catch (ErrnoException e) {
-      files.rmdir(directory);
-      throw e;
     }
   }
 
@@ -234,7 +219,7 @@ public final class Home {
    * Makes the directories beside the primary. One that had no primary is nobody's; one that can't
    * be made costs the limits of its own hierarchy, and no others.
    */
-  private JobGroup makeOthers(String id) throws ErrnoException, IdInUseException {
+  private JobGroup makeOthers(String id) throws ErrnoException {
     List<Group> made = new ArrayList<>(homes.subList(0, 1));
     Map<String, Refusal> reasons = new HashMap<>();
     for (Group home : homes.subList(1, homes.size())) {
@@ -242,7 +227,7 @@ public final class Home {
         if (!makeBelow(home, id)) {
           if (!job(id, List.of(home), missing).remove()) {
             job(id, made, missing).remove();
-            throw new IdInUseException(id, home.file(id), "processes live in it");
+            throw inUse(id, home.file(id), "processes live in it");
           }
           makeBelow(home, id);
         }
@@ -280,111 +265,9 @@ public final class Home {
     }
   }
 
-  /**
-   * Removes a group that is empty and nobody's, while nobody can make one.
-   *
-   * @param unknown whether the end of a job that it held is told nobody yet
-   */
-  @SuppressWarnings("try") // the lock is held, not used
-  private void reclaim(String id, boolean wait, boolean unknown)
-      throws ErrnoException, IdInUseException {
-    String primary = homes.get(0).file(id);
-    try (CgroupFiles.Lock home = files.lock(directory(), wait)) {
-      Optional<byte[]> bytes = files.mark(primary);
-      Optional<Mark> mark = bytes.flatMap(Mark::parse).filter(it -> it.id().equals(id));
-      Optional<ProcessKey> owner = mark.flatMap(Mark::liveOwner);
-      if (bytes.isPresent() && mark.isEmpty()) {
-        throw new IdInUseException(id, primary, "its mark is none that we know");
-      }
-      if (owner.isPresent()) {
-        throw new IdInUseException(id, primary, "process " + owner.get().pid() + " governs it");
-      }
-      JobGroup group = group(id);
-      Optional<ProcessKey> leader = mark.flatMap(Mark::leader);
-      if (unknown && leader.filter(ProcessKey::alive).isPresent()) {
-        throw new IdInUseException(id, primary, goesOn(group, leader.get().pid()));
-      }
-      boolean tell = unknown && leader.isPresent() && !group.populated();
-      Optional<Remains> left = tell ? Optional.of(group.remains(mark.get())) : Optional.empty();
-      if (!group.remove()) {
-        boolean below = !group.populated();
-        String why = below ? "jobs lie beneath it: recover() tells" : "processes live in it";
-        throw new IdInUseException(id, primary, why);
-      }
-      left.ifPresent(remains::add); // now, as each later attempt would find it again
-    }
-  }
-
-  private static String goesOn(JobGroup group, int leader) {
-    return group.mayHold(leader)
-        ? "process " + leader + " goes on in it, ungoverned: recover() takes it over"
-        : "its process " + leader + " lives elsewhere: recover() tells";
-  }
-
-  /**
-   * Takes a job over, if it has a known mark and nobody who lives owns it.
-   *
-   * @return what its mark says, owned by us now; or why not
-   */
-  @SuppressWarnings("try") // the lock is held, not used
-  public Claim claim(String id) {
-    String primary = homes.get(0).file(id);
-    try (CgroupFiles.Lock home = files.lock(directory(), true)) {
-      Optional<Mark> mark = files.mark(primary).flatMap(Mark::parse);
-      Optional<ProcessKey> owner = mark.flatMap(Mark::liveOwner);
-      if (mark.isEmpty() || !mark.get().id().equals(id)) {
-        return Claim.refused("it bears no mark that we know");
-      } else if (owner.isPresent()) {
-        return Claim.refused("process " + owner.get().pid() + " governs it");
-      }
-      Mark claimed = mark.get().claimed();
-      files.mark(primary, claimed.encode());
-      return new Claim(Optional.of(claimed), "");
-    } catch (ErrnoException e) {
-      return Claim.refused(e.getMessage());
-    }
-  }
-
-  /** A job's mark if it is ours now, else why not. */
-  public record Claim(Optional<Mark> mark, String refusal) {
-    static Claim refused(String reason) {
-      return new Claim(Optional.empty(), reason);
-    }
-  }
-
-  /**
-   * Removes a group that its owner let go of. False if that has to be tried again later; true also
-   * if somebody owns a group of this id by now.
-   */
-  boolean discard(JobGroup group) {
-    String primary = group.toString();
-    try {
-      reclaim(primary.substring(primary.lastIndexOf('/') + 1), false, false);
-      return true;
-    } catch (IdInUseException | ErrnoException e) {
-      LOG.debug("{}: not removed", primary, e);
-    }
-    try {
-      return files.mark(primary).flatMap(Mark::parse).flatMap(Mark::liveOwner).isPresent();
-    } catch (ErrnoException e) {
-      return e.errno() == Errno.ENOENT;
-    }
-  }
-
-  /** Removes groups that are empty and nobody's: their governors died, or let go of them. */
-  public void clean() {
-    try {
-      for (String each : exists() ? files.subdirectories(directory()) : List.<String>of()) {
-        try {
-          reclaim(each.substring(directory().length() + 1), false, true);
-        } catch (ErrnoException | IdInUseException e) {
-          LOG.debug("{} is left alone", each, e);
-        }
-      }
-    } catch (ErrnoException e) {
-      LOG.debug("{}: nothing there to clean", directory(), e);
-    }
-    tidy();
+  static JobIdInUseException inUse(String id, String directory, String why) {
+    return new JobIdInUseException(
+        "job id '" + id + "' is in use at " + directory + ", " + why + "; use another id");
   }
 
   /** Takes the home back after its last job, unless it lasts; what can't be removed stays. */

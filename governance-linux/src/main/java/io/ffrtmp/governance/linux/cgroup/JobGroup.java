@@ -2,23 +2,16 @@ package io.ffrtmp.governance.linux.cgroup;
 
 import io.ffrtmp.governance.Evidence.OomCause;
 import io.ffrtmp.governance.Limit;
-import io.ffrtmp.governance.LimitOutcome;
-import io.ffrtmp.governance.LimitOutcome.Detail;
-import io.ffrtmp.governance.LimitOutcome.Status;
-import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Moved;
 import io.ffrtmp.governance.Moved.NotMoved;
 import io.ffrtmp.governance.Receipt;
 import io.ffrtmp.governance.ResourceUsage;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
-import io.ffrtmp.governance.linux.libc.Libc;
-import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -30,9 +23,6 @@ import org.slf4j.LoggerFactory;
  * base none at all. It outlives us. Thread-safe.
  */
 public final class JobGroup {
-  private static final String HALF_ATTACHED =
-      "its governor died while it attached or released: release it, and attach again";
-
   private static final Logger LOG = LoggerFactory.getLogger(JobGroup.class);
 
   private final CgroupFiles files;
@@ -72,110 +62,14 @@ public final class JobGroup {
     return homes.stream().map(each -> each.child(id)).toList();
   }
 
-  private Optional<Group> holding(Control control) {
+  /** The group that carries a limit. */
+  Optional<Group> holding(Control control) {
     return groups().stream().filter(each -> each.holds(control.controller)).findFirst();
   }
 
-  /** Writes each limit and reads it back. Never throws: what went wrong is in the outcomes. */
-  public List<LimitOutcome> apply(Limits limits) {
-    List<LimitOutcome> outcomes = new ArrayList<>();
-    for (Mark.Asked each : Mark.asked(limits)) {
-      outcomes.add(Refusal.sameDisk(each, outcomes).orElseGet(() -> apply(each)));
-    }
-    return List.copyOf(outcomes);
-  }
-
-  private LimitOutcome apply(Mark.Asked asked) {
-    Control control = Control.values()[asked.limit().ordinal()];
-    Refusal refusal = Objects.requireNonNull(missing.get(control.controller));
-    Optional<Group> group = holding(control);
-    Optional<Refusal> notEnabled = Optional.empty();
-    for (int attempt = 1; group.isPresent() && attempt <= 2; attempt++) {
-      try {
-        return control.apply(files, group.get(), asked.text());
-      } catch (ErrnoException e) {
-        String file = group.get().file(control.file(group.get().unified(), asked.text()));
-        refusal = notEnabled.orElse(Refusal.of(e, file, asked.text()));
-        if (e.errno() != Errno.ENOENT) {
-          break;
-        } else if (attempt == 1) { // nobody came to that yet
-          home.controllers().enable();
-          notEnabled = home.controllers().refusal(control.controller);
-        }
-      }
-    }
-    return refusal.outcome(control.limit, asked.text());
-  }
-
-  /**
-   * What became of the limits that another JVM asked for; those of which nothing holds the leader
-   * are lost, but for those that never were in force.
-   *
-   * @throws ErrnoException if one can't be read, though it may hold
-   */
-  public Receipt verify(Mark mark) throws ErrnoException {
-    String membership = membership(mark);
-    List<LimitOutcome> outcomes = new ArrayList<>();
-    for (Mark.Asked each : Mark.asked(mark.limits())) {
-      Optional<LimitOutcome> unmet =
-          mark.unmet(each).map(it -> LimitOutcome.of(each.limit(), it, each.text()));
-      outcomes.add(
-          unmet.isPresent()
-              ? unmet.get().with(Detail.CURE, "told when the job began, unverified")
-              : verify(each, membership));
-    }
-    if (mark.halfAttached()) { // nobody told that they were ever in force
-      outcomes.replaceAll(
-          each ->
-              each.status() == Status.LOST
-                  ? each.status(Status.DENIED).with(Detail.CURE, HALF_ATTACHED)
-                  : each);
-    }
-    return Receipt.of(outcomes);
-  }
-
-  /** Where the leader lives; empty if it has ended. */
-  private String membership(Mark mark) throws ErrnoException {
-    Optional<Integer> leader = mark.leader().filter(ProcessKey::alive).map(ProcessKey::pid);
-    try {
-      return leader.isPresent() ? Residence.membership(files, leader.get()).orElse("") : "";
-    } catch (ErrnoException e) {
-      if (e.errno() != Errno.ENOENT && e.errno() != Errno.ESRCH) {
-        throw e;
-      }
-      return "";
-    }
-  }
-
-  private LimitOutcome verify(Mark.Asked asked, String membership) throws ErrnoException {
-    Control control = Control.values()[asked.limit().ordinal()];
-    LimitOutcome lost = LimitOutcome.of(asked.limit(), Status.LOST, asked.text());
-    try {
-      Optional<Group> group = holding(control);
-      return group.isPresent()
-          ? lostOutside(membership, group.get(), control.verify(files, group.get(), asked.text()))
-          : lost;
-    } catch (ErrnoException e) {
-      if (!Control.gone(e)) {
-        throw e;
-      }
-      return lost.with(Detail.ERRNO, e.name());
-    }
-  }
-
-  private static LimitOutcome lostOutside(String membership, Group group, LimitOutcome outcome) {
-    return group
-        .hierarchy()
-        .pathIn(membership)
-        .filter(path -> !group.contains(path))
-        .map(
-            path ->
-                "its process is in "
-                    + path
-                    + " now: write its number to "
-                    + group.file("cgroup.procs"))
-        .map(cure -> outcome.status(Status.LOST).with(Detail.CURE, cure))
-        .orElse(outcome);
+  /** The limits of its job. */
+  public ControlTable limits() {
+    return new ControlTable(files, this, home.controllers(), missing);
   }
 
   /**
@@ -184,25 +78,9 @@ public final class JobGroup {
    * @throws ErrnoException if a limit can't be read, though it may hold
    */
   public Remains remains(Mark mark) throws ErrnoException {
-    Receipt verified = verify(mark);
+    Receipt verified = limits().verify(mark);
     Receipt receipt = mark.moved().map(verified::moved).orElse(verified);
     return new Remains(mark, receipt, usage(), oomKilled(), members().size());
-  }
-
-  /**
-   * At the end: a limit in force that reads otherwise now is lost; one that can't be read stays as
-   * it was, with the errno. On v2 a group that is gone held to the end: systemd removes those of a
-   * unit that stops, and whether its leader had been moved out is seen in the leader.
-   */
-  public Receipt readBack(Receipt receipt) {
-    List<LimitOutcome> outcomes = new ArrayList<>();
-    for (LimitOutcome each : receipt.limits()) {
-      Control control = Control.values()[each.limit().ordinal()];
-      Optional<Group> group = each.status().inForce() ? holding(control) : Optional.empty();
-      outcomes.add(group.map(it -> control.check(files, it, each)).orElse(each));
-    }
-    boolean gone = unified() && Libc.access(toString(), Libc.F_OK) == Errno.ENOENT;
-    return gone ? receipt : receipt.limits(outcomes);
   }
 
   /**
@@ -273,10 +151,9 @@ public final class JobGroup {
   boolean mayHold(int pid) {
     try {
       String membership = Residence.membership(files, pid).orElse("");
-      return groups().stream()
-          .anyMatch(each -> each.hierarchy().pathIn(membership).filter(each::contains).isPresent());
+      return groups().stream().anyMatch(each -> each.hosts(membership));
     } catch (ErrnoException e) {
-      return e.errno() != Errno.ESRCH && e.errno() != Errno.ENOENT; // then it has ended
+      return !ProcessKey.gone(e);
     }
   }
 
@@ -294,9 +171,7 @@ public final class JobGroup {
   public boolean holds(int pid, Limit limit) {
     try {
       String membership = Residence.membership(files, pid).orElse("");
-      return holding(Control.values()[limit.ordinal()])
-          .filter(it -> it.isIn(membership))
-          .isPresent();
+      return holding(Control.of(limit)).filter(it -> it.isIn(membership)).isPresent();
     } catch (ErrnoException e) {
       return false;
     }
@@ -322,25 +197,28 @@ public final class JobGroup {
     try {
       Optional<String> membership = Residence.membership(files, pid);
       return membership.isPresent()
-          && groups().stream()
-              .anyMatch(
-                  each ->
-                      each.hierarchy().pathIn(membership.get()).filter(each::contains).isEmpty());
+          && !groups().stream().allMatch(each -> each.hosts(membership.get()));
     } catch (ErrnoException e) {
       return false;
     }
   }
 
   /**
-   * Whether the v2 cgroup that a process died in lies outside of the group. Its id is the inode
-   * number of its directory (kernfs). Always false on v1, and where the group is gone.
+   * Whether the v2 cgroup that a process died in is there, and lies outside of the group. False
+   * also where it is not found: one that was removed meanwhile may have lain within. Always false
+   * on v1.
    */
   public boolean isOutside(long cgroup) {
-    try {
-      return unified() && !subtree(groups().get(0)).contains(cgroup);
-    } catch (ErrnoException gone) {
+    if (!unified()) {
       return false;
     }
+    Group own = groups().get(0);
+    Group top = new Group(own.hierarchy(), own.hierarchy().mountPoint());
+    return subtree(own)
+        .find(cgroup)
+        .or(() -> subtree(top).find(cgroup))
+        .filter(it -> !own.contains(it.path()))
+        .isPresent();
   }
 
   /** A descriptor of the primary directory, for a child to be born in; the caller closes it. */
@@ -349,13 +227,8 @@ public final class JobGroup {
   }
 
   /** On v2 a descriptor that shows EPOLLPRI when the group empties; the caller closes it. */
-  public OptionalInt openEvents() {
-    try {
-      return unified() ? OptionalInt.of(files.openEvents(toString())) : OptionalInt.empty();
-    } catch (ErrnoException e) {
-      LOG.debug("{}: its end will not be notified", this, e);
-      return OptionalInt.empty();
-    }
+  public OptionalInt openEvents() throws ErrnoException {
+    return unified() ? OptionalInt.of(files.openEvents(toString())) : OptionalInt.empty();
   }
 
   /** The kernel's counters, read now. */
@@ -414,9 +287,9 @@ public final class JobGroup {
     return gone;
   }
 
-  /** {@link Home#discard}: true once it is gone, or somebody else's. */
+  /** {@link Leftovers#discard}: true once it is gone, or somebody else's. */
   public boolean discard() {
-    return home.discard(this);
+    return home.leftovers().discard(this);
   }
 
   /** Rewrites the mark. */

@@ -10,6 +10,7 @@ import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Mode;
 import io.ffrtmp.governance.Moved;
 import io.ffrtmp.governance.Moved.NotMoved;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -265,6 +266,16 @@ public record Mark(Map<String, String> fields) {
     StringBuilder text = new StringBuilder();
     fields.forEach((key, value) -> text.append(key).append('=').append(value).append('\0'));
     return text.toString().getBytes(StandardCharsets.UTF_8);
+  }
+
+  /** The mark of a directory; one that is not known, or names another group, is none. */
+  static Optional<Mark> read(CgroupFiles files, String directory) throws ErrnoException {
+    return files.mark(directory).flatMap(Mark::parse).filter(it -> it.isOf(directory));
+  }
+
+  /** Whether it names this directory. */
+  boolean isOf(String directory) {
+    return directory.endsWith("/" + id());
   }
 
   /**

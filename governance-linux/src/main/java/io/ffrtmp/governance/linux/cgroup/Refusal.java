@@ -8,11 +8,9 @@ import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
 /** Why a limit can't be had, with a cure that an operator can type. */
 record Refusal(Status status, String file, String errno, String cure) {
@@ -49,33 +47,6 @@ record Refusal(Status status, String file, String errno, String cure) {
     return Disk.missing(target)
         ? "name a path that exists; " + target + " does not"
         : "boot a kernel that has this file";
-  }
-
-  /** Of an io.max that would overwrite a rate of one before, which names its disk otherwise. */
-  static Optional<LimitOutcome> sameDisk(Mark.Asked asked, List<LimitOutcome> before) {
-    return before.stream()
-        .filter(each -> asked.limit() == Limit.IO_MAX && each.limit() == Limit.IO_MAX)
-        .filter(each -> each.status().inForce())
-        .filter(each -> overwrites(asked.text(), each.get(Detail.WRITTEN).orElse("")))
-        .findFirst()
-        .map(each -> sameDisk(each).outcome(asked.limit(), asked.text()));
-  }
-
-  private static Refusal sameDisk(LimitOutcome other) {
-    String cure =
-        "the same disk as " + IoMax.parse(other.asked()).target() + ": give it one io.max";
-    return new Refusal(Status.UNSUPPORTED, other.get(Detail.FILE).orElse(""), "", cure);
-  }
-
-  private static boolean overwrites(String asked, String written) {
-    try {
-      IoMax own = IoMax.parse(asked);
-      IoMax other = IoMax.parse(written);
-      return Disk.of(own.target()).equals(other.target())
-          && !Collections.disjoint(own.rates().keySet(), other.rates().keySet());
-    } catch (ErrnoException e) {
-      return false; // told when it is written
-    }
   }
 
   /** There is no group for this controller. */

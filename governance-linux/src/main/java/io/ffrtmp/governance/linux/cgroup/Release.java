@@ -66,13 +66,13 @@ final class Release {
   /** False if the process stays in the group; notes what did not go as it should. */
   private boolean putBack(int pid, Group group) {
     Hierarchy hierarchy = group.hierarchy();
-    String place = group.parent().substring(0, group.parent().lastIndexOf('/'));
-    String directory = mark.origin(hierarchy).flatMap(hierarchy::directory).orElse(place);
+    String around = Group.parent(group.parent());
+    String origin = mark.origin(hierarchy).flatMap(hierarchy::directory).orElse(around);
     try {
-      new Origin(files, hierarchy, directory)
-          .putBack(pid)
-          .map(other -> "put into " + other + ", as " + directory + " is gone")
-          .ifPresent(why -> notes.put(pid, new NotMoved(pid, why)));
+      String place = putBack(pid, origin, hierarchy.mountPoint());
+      if (!place.equals(origin)) {
+        notes.put(pid, new NotMoved(pid, "put into " + place + ", as " + origin + " is gone"));
+      }
       return true;
     } catch (ErrnoException e) {
       boolean ended = e.errno() == Errno.ESRCH;
@@ -80,6 +80,25 @@ final class Release {
         notes.put(pid, new NotMoved(pid, e.getMessage()));
       }
       return ended;
+    }
+  }
+
+  /**
+   * Gives the place that took the process: where it came from, or if that is gone the nearest one
+   * above it that takes processes. On v2 those do not that hand down controllers (EBUSY).
+   */
+  private String putBack(int pid, String origin, String top) throws ErrnoException {
+    for (String place = origin; ; place = Group.parent(place)) {
+      try {
+        files.write(place + "/cgroup.procs", Integer.toString(pid));
+        return place;
+      } catch (ErrnoException e) {
+        boolean gone = e.errno() == Errno.ENOENT || e.errno() == Errno.ENODEV;
+        boolean inner = e.errno() == Errno.EBUSY && !place.equals(origin);
+        if (!(gone || inner) || place.equals(top)) {
+          throw e;
+        }
+      }
     }
   }
 }

@@ -4,10 +4,6 @@ import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
-import java.io.IOException;
-import java.nio.file.DirectoryStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -16,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -61,14 +58,20 @@ public final class Residence {
     if (text.startsWith("0::") || !root || ProcessKey.running(files.read(process + "/stat"))) {
       return Optional.of(text);
     }
+    return ofThread(files, process, any -> true);
+  }
+
+  /** The cgroups of the first thread that runs and has such; empty if none has. */
+  private static Optional<String> ofThread(
+      CgroupFiles files, String process, Predicate<String> such) throws ErrnoException {
     for (String task : files.subdirectories(process + "/task")) {
       try {
-        text = files.read(task + "/cgroup");
-        if (ProcessKey.running(files.read(task + "/stat"))) {
+        String text = files.read(task + "/cgroup");
+        if (such.test(text) && ProcessKey.running(files.read(task + "/stat"))) {
           return Optional.of(text);
         }
       } catch (ErrnoException e) {
-        if (e.errno() != Errno.ENOENT && e.errno() != Errno.ESRCH) { // else that one has ended
+        if (!ProcessKey.gone(e)) { // else that thread has ended
           throw e;
         }
       }
@@ -92,25 +95,26 @@ public final class Residence {
     return hierarchy.pathIn(other).equals(hierarchy.pathIn(membership));
   }
 
-  /** Why a process with several threads can't be moved as one and back, if it can't. */
-  public Optional<String> unmovable(int pid) {
+  /**
+   * Why a process with several threads can't be moved as one and back, if it can't; also empty if
+   * it is gone, which the proof after the move tells.
+   */
+  public Optional<String> unmovable(int pid) throws ErrnoException {
     String process = "/proc/" + pid;
-    try (DirectoryStream<Path> tasks = Files.newDirectoryStream(Path.of(process + "/task"))) {
-      boolean unified = groups.stream().anyMatch(Group::unified);
+    boolean unified = groups.stream().anyMatch(Group::unified);
+    try {
       if (unified && !ProcessKey.running(files.read(process + "/stat"))) {
         return Optional.of("its first thread has ended, and v2 would move and list only others");
       }
-      for (Path task : tasks) {
-        String other = files.read(task + "/cgroup");
-        if (!hierarchies.job().stream().allMatch(each -> same(each, other))
-            && ProcessKey.running(files.read(task + "/stat"))) {
-          return Optional.of("its threads live in several cgroups, which a move would collapse");
-        }
+      return ofThread(
+              files, process, it -> !hierarchies.job().stream().allMatch(each -> same(each, it)))
+          .map(it -> "its threads live in several cgroups, which a move would collapse");
+    } catch (ErrnoException e) {
+      if (!ProcessKey.gone(e)) {
+        throw e;
       }
-    } catch (IOException gone) {
-      return Optional.empty(); // a thread that has ended, or all of them: the proof tells
+      return Optional.empty();
     }
-    return Optional.empty();
   }
 
   /** What a mark says, and the user who made its group and may have written anything. */
@@ -123,7 +127,7 @@ public final class Residence {
       String own = each.hierarchy().directory(each.hierarchy().own()).orElse(top) + "/";
       for (String at = each.directory();
           at.length() > top.length() && !own.startsWith(at + "/");
-          at = at.substring(0, at.lastIndexOf('/'))) {
+          at = Group.parent(at)) {
         Optional<Mark> mark = mark(at);
         if (mark.isPresent()) {
           return Optional.of(new Job(mark.get(), Libc.stat(at).user()));
@@ -133,11 +137,10 @@ public final class Residence {
     return Optional.empty();
   }
 
-  /** A mark that names its group; none where it is closed to us, as we can move nobody there. */
+  /** Its mark; none where it is closed to us, as we can move nobody there. */
   private Optional<Mark> mark(String directory) throws ErrnoException {
     try {
-      Optional<Mark> mark = files.mark(directory).flatMap(Mark::parse);
-      return mark.filter(it -> directory.endsWith("/" + it.id()));
+      return Mark.read(files, directory);
     } catch (ErrnoException e) {
       if (e.errno() != Errno.EACCES) {
         throw e;
@@ -193,14 +196,19 @@ public final class Residence {
     return members;
   }
 
+  /** The innermost service or scope on a cgroup's path; empty if there is none. */
+  public static String unit(String path) {
+    Matcher unit = UNIT.matcher(path);
+    return unit.matches() ? unit.group(1) : "";
+  }
+
   private static Refusal inhabited(Group group, int others) {
-    Matcher unit = UNIT.matcher(group.path());
-    String name = unit.matches() ? unit.group(1) : "UNIT";
+    String unit = unit(group.path());
     String cure =
         others
             + " other processes live in its cgroup; limit the whole unit: systemctl set-property"
             + " --runtime "
-            + name
+            + (unit.isEmpty() ? "UNIT" : unit)
             + " CPUQuota=… CPUWeight=… MemoryMax=…";
     return new Refusal(Status.DENIED, group.file("cgroup.procs"), Errno.name(Errno.EBUSY), cure);
   }

@@ -73,16 +73,13 @@ public final class Search {
     }
   }
 
-  private static String parent(String directory) {
-    return directory.substring(0, directory.lastIndexOf('/'));
-  }
-
   /** Whether a directory is that of a job that we or our like started, or lies beneath it. */
   static boolean inStartedJob(CgroupFiles files, Hierarchy hierarchy, String directory) {
-    for (String at = directory; at.length() > hierarchy.mountPoint().length(); at = parent(at)) {
-      String id = at.substring(at.lastIndexOf('/') + 1);
+    for (String at = directory;
+        at.length() > hierarchy.mountPoint().length();
+        at = Group.parent(at)) {
       try {
-        Optional<Mark> mark = files.mark(at).flatMap(Mark::parse).filter(it -> it.id().equals(id));
+        Optional<Mark> mark = Mark.read(files, at);
         if (mark.filter(it -> it.mode() == Mode.RUN).isPresent() && maker(at) == Libc.geteuid()) {
           return true;
         }
@@ -104,7 +101,7 @@ public final class Search {
     boolean elsewhere =
         mark.filter(it -> it.mode() == Mode.RUN).isPresent()
             && !inBase
-            && !inStartedJob(files, hierarchy, parent(parent(directory)));
+            && !inStartedJob(files, hierarchy, Group.parent(Group.parent(directory)));
     boolean primary = hierarchy.equals(hierarchies.job().get(0));
     if (elsewhere || (bytes.isEmpty() && !inBase && !(primary && unmarkedStays(directory)))) {
       return; // another base's job, or the part of a job that has its mark in another hierarchy
@@ -120,7 +117,7 @@ public final class Search {
    */
   @SuppressWarnings("try") // the lock is held, not used
   private boolean unmarkedStays(String directory) throws ErrnoException {
-    String home = directory.substring(0, directory.lastIndexOf('/'));
+    String home = Group.parent(directory);
     try (CgroupFiles.Lock held = files.lock(home, false)) {
       if (maker(directory) == Libc.geteuid() && files.mark(directory).isEmpty()) {
         files.rmdir(directory);

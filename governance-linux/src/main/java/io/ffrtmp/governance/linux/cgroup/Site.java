@@ -25,7 +25,7 @@ record Site(Group group, String why, boolean ours) {
     boolean root = Libc.geteuid() == 0;
     String top = hierarchy.mountPoint();
     String own = hierarchy.directory(hierarchy.own()).orElse(top);
-    String parent = own.substring(0, own.lastIndexOf('/')); // DelegateSubgroup= or becomeLeaf()
+    String parent = Group.parent(own); // DelegateSubgroup= or becomeLeaf()
     Optional<Site> delegated =
         Stream.of(own, parent)
             .filter(each -> handed(hierarchy, each) && (marked(each)))

@@ -5,6 +5,7 @@ import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -65,7 +66,7 @@ record Subtree(CgroupFiles files, Group group) {
   private boolean hasJobs(String directory) {
     try {
       for (String each : files.subdirectories(directory)) {
-        boolean job = files.mark(each).flatMap(Mark::parse).flatMap(Mark::leader).isPresent();
+        boolean job = Mark.read(files, each).flatMap(Mark::leader).isPresent();
         if (job || hasJobs(each)) {
           return true;
         }
@@ -97,16 +98,24 @@ record Subtree(CgroupFiles files, Group group) {
     }
   }
 
-  /** Whether this is the id of one of the groups: the inode number of its directory (kernfs). */
-  boolean contains(long cgroup) throws ErrnoException {
-    return contains(group.directory(), cgroup);
-  }
-
-  private boolean contains(String directory, long cgroup) throws ErrnoException {
-    boolean found = Libc.stat(directory).inode() == cgroup;
-    for (String each : found ? List.<String>of() : files.subdirectories(directory)) {
-      found = found || contains(each, cgroup);
+  /**
+   * The group with this id, the inode number of its directory (kernfs); empty if it is not found,
+   * be it that not all could be looked at.
+   */
+  Optional<Group> find(long cgroup) {
+    try {
+      if (Libc.stat(group.directory()).inode() == cgroup) {
+        return Optional.of(group);
+      }
+      for (String each : files.subdirectories(group.directory())) {
+        Optional<Group> found = new Subtree(files, new Group(group.hierarchy(), each)).find(cgroup);
+        if (found.isPresent()) {
+          return found;
+        }
+      }
+    } catch (ErrnoException e) {
+      LOG.debug("{}: not all is looked at", group, e);
     }
-    return found;
+    return Optional.empty();
   }
 }

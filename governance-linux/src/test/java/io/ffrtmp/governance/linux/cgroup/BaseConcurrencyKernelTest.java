@@ -2,6 +2,7 @@ package io.ffrtmp.governance.linux.cgroup;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.ffrtmp.governance.JobIdInUseException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -46,7 +47,7 @@ class BaseConcurrencyKernelTest {
           int rounds = 0;
           Base base = host.base(CgroupFiles.kernel());
           for (; !over.get(); rounds++) {
-            base.clean();
+            base.home().leftovers().clean();
             base.close(); // removes the home whenever it is empty for a moment
           }
           return rounds;
@@ -64,9 +65,9 @@ class BaseConcurrencyKernelTest {
     int made = 0;
     for (; made < ROUNDS; made++) {
       if (made % 3 == 0) { // what a governor that died there would leave
-        base.create(id, CgroupHost.deadMark(id));
+        base.home().create(id, CgroupHost.deadMark(id));
       }
-      JobGroup group = base.create(id, CgroupHost.mark(id));
+      JobGroup group = base.home().create(id, CgroupHost.mark(id));
       for (Path home : host.homes()) {
         assertThat(home.resolve(id)).isDirectory();
       }
@@ -80,7 +81,7 @@ class BaseConcurrencyKernelTest {
     for (int round = 0; round < 100; round++) {
       String id = "job-" + round;
       if (round % 2 == 0) {
-        host.base.create(id, CgroupHost.deadMark(id));
+        host.base.home().create(id, CgroupHost.deadMark(id));
       }
       List<Future<Boolean>> tries = new ArrayList<>();
       for (int i = 0; i < 3; i++) {
@@ -97,8 +98,8 @@ class BaseConcurrencyKernelTest {
 
   private boolean tryToCreate(String id) throws Exception {
     try {
-      return host.base(CgroupFiles.kernel()).create(id, CgroupHost.mark(id)).exists();
-    } catch (IdInUseException e) {
+      return host.base(CgroupFiles.kernel()).home().create(id, CgroupHost.mark(id)).exists();
+    } catch (JobIdInUseException e) {
       return false;
     }
   }

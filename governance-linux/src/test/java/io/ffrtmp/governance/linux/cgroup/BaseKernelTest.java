@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import io.ffrtmp.governance.Capability;
 import io.ffrtmp.governance.CpuMax;
+import io.ffrtmp.governance.JobIdInUseException;
 import io.ffrtmp.governance.LimitOutcome;
 import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.Limits;
@@ -38,20 +39,21 @@ class BaseKernelTest {
   @Test
   void create_idOfALiveGovernor_isRefusedAndNothingIsTouched() throws Exception {
     JobGroup first = host.create("job");
-    first.apply(Limits.NONE.memoryMaxBytes(64 << 20));
+    first.limits().apply(Limits.NONE.memoryMaxBytes(64 << 20));
 
-    assertThatThrownBy(() -> host.base(CgroupFiles.kernel()).create("job", CgroupHost.mark("job")))
-        .isInstanceOf(IdInUseException.class)
+    assertThatThrownBy(
+            () -> host.base(CgroupFiles.kernel()).home().create("job", CgroupHost.mark("job")))
+        .isInstanceOf(JobIdInUseException.class)
         .hasMessageContaining(first.toString())
         .hasMessageContaining("process " + ProcessKey.self().pid());
     assertThat(host.homes()).allMatch(home -> Files.exists(home.resolve("job")));
-    assertThat(host.base.create("other", CgroupHost.mark("other")).remove()).isTrue();
+    assertThat(host.base.home().create("other", CgroupHost.mark("other")).remove()).isTrue();
   }
 
   @Test
   void create_leftoverOfADeadGovernor_isReplaced() throws Exception {
-    JobGroup leftover = host.base.create("job", CgroupHost.deadMark("job"));
-    leftover.apply(Limits.NONE.cpuMax(CpuMax.cores(1)).memoryMaxBytes(64 << 20));
+    JobGroup leftover = host.base.home().create("job", CgroupHost.deadMark("job"));
+    leftover.limits().apply(Limits.NONE.cpuMax(CpuMax.cores(1)).memoryMaxBytes(64 << 20));
     JobGroup group = host.create("job");
 
     String file = host.unified() ? "memory.max" : "memory.limit_in_bytes";
@@ -71,7 +73,7 @@ class BaseKernelTest {
     Process sleeper = host.start("exec sleep 100");
     Files.writeString(beside.resolve("cgroup.procs"), "" + sleeper.pid());
     assertThatThrownBy(() -> host.create("job"))
-        .isInstanceOf(IdInUseException.class)
+        .isInstanceOf(JobIdInUseException.class)
         .hasMessageContaining(beside.toString());
     assertThat(host.homes().get(0).resolve("job")).doesNotExist();
     assertThat(beside).isDirectory();
@@ -93,7 +95,7 @@ class BaseKernelTest {
             }
           }
         };
-    JobGroup group = host.base(files).create("job", CgroupHost.mark("job"));
+    JobGroup group = host.base(files).home().create("job", CgroupHost.mark("job"));
 
     assertThat(host.homes()).allMatch(home -> Files.isDirectory(home.resolve("job")));
     assertThat(group.remove()).isTrue();
@@ -101,11 +103,11 @@ class BaseKernelTest {
 
   @Test
   void clean_emptyGroupsOfNobody_goInEveryHierarchy() throws Exception {
-    host.base.create("dead", CgroupHost.deadMark("dead"));
-    host.base.create("disowned", CgroupHost.mark("disowned").disowned());
+    host.base.home().create("dead", CgroupHost.deadMark("dead"));
+    host.base.home().create("disowned", CgroupHost.mark("disowned").disowned());
     host.create("alive");
     host.homes().forEach(home -> home.resolve("unmarked").toFile().mkdir());
-    host.base.clean();
+    host.base.home().leftovers().clean();
 
     for (Path home : host.homes()) {
       assertThat(home.toFile().listFiles(File::isDirectory))
@@ -116,22 +118,22 @@ class BaseKernelTest {
 
   @Test
   void clean_populatedGroupOfADeadGovernor_isLeftAlone() throws Exception {
-    JobGroup group = host.base.create("job", CgroupHost.deadMark("job"));
+    JobGroup group = host.base.home().create("job", CgroupHost.deadMark("job"));
     Process sleeper = host.start("exec sleep 100");
     group.place((int) sleeper.pid());
-    host.base.clean();
+    host.base.home().leftovers().clean();
 
     assertThat(group.holds((int) sleeper.pid())).isTrue();
     assertThat(markOf(group)).contains(CgroupHost.deadMark("job"));
     assertThatThrownBy(() -> host.create("job"))
-        .isInstanceOf(IdInUseException.class)
+        .isInstanceOf(JobIdInUseException.class)
         .hasMessageContaining("processes live in it");
     assertThat(sleeper.isAlive()).isTrue();
   }
 
   @Test
   void clean_groupThatCannotBeRemovedYet_tellsItsEndOnce() throws Exception {
-    JobGroup ended = host.base.create("job", CgroupHost.deadMark("job").leader(1 << 22, 1));
+    JobGroup ended = host.base.home().create("job", CgroupHost.deadMark("job").leader(1 << 22, 1));
     boolean[] busy = {true};
     CgroupFiles files =
         new CgroupFiles() {
@@ -144,20 +146,20 @@ class BaseKernelTest {
           }
         };
     Base base = host.base(files);
-    base.home().clean();
-    base.home().clean();
-    assertThat(base.home().remains()).as("its group is there to tell").isEmpty();
+    base.home().leftovers().clean();
+    base.home().leftovers().clean();
+    assertThat(base.home().leftovers().remains()).as("its group is there to tell").isEmpty();
     busy[0] = false;
-    base.home().clean();
-    base.home().clean();
-    assertThat(base.home().remains()).hasSize(1);
+    base.home().leftovers().clean();
+    base.home().leftovers().clean();
+    assertThat(base.home().leftovers().remains()).hasSize(1);
   }
 
   @Test
   void clean_markOfAnotherJob_isLeftAlone() throws Exception {
     JobGroup group = host.create("job");
     CgroupFiles.kernel().mark(group.toString(), CgroupHost.deadMark("other").encode());
-    host.base.clean();
+    host.base.home().leftovers().clean();
 
     assertThat(Path.of(group.toString())).isDirectory();
   }
@@ -187,10 +189,10 @@ class BaseKernelTest {
   void clean_markOfAnotherSchema_isLeftAlone() throws Exception {
     JobGroup group = host.create("job");
     CgroupFiles.kernel().mark(group.toString(), "schema=2\0id=job\0".getBytes());
-    host.base.clean();
+    host.base.home().leftovers().clean();
 
     assertThat(Path.of(group.toString())).isDirectory();
-    assertThatThrownBy(() -> host.create("job")).isInstanceOf(IdInUseException.class);
+    assertThatThrownBy(() -> host.create("job")).isInstanceOf(JobIdInUseException.class);
   }
 
   @Test
@@ -212,7 +214,7 @@ class BaseKernelTest {
     assertThat(host.homes()).noneMatch(Files::exists);
 
     JobGroup group = host.create("job");
-    assertThat(group.apply(Limits.NONE.memoryMaxBytes(64 << 20)).get(0).status())
+    assertThat(group.limits().apply(Limits.NONE.memoryMaxBytes(64 << 20)).get(0).status())
         .isEqualTo(Status.APPLIED);
   }
 
@@ -235,7 +237,7 @@ class BaseKernelTest {
     for (String configured : List.of(directory, path)) {
       Base nested =
           Base.find(CgroupFiles.kernel(), host.hierarchies, Optional.of(configured), "ffrtmp");
-      JobGroup group = nested.create("job", CgroupHost.mark("job"));
+      JobGroup group = nested.home().create("job", CgroupHost.mark("job"));
 
       for (Path home : host.homes()) {
         assertThat(home.resolve("base/ffrtmp/job")).isDirectory();
@@ -252,7 +254,7 @@ class BaseKernelTest {
     Base base =
         Base.find(
             CgroupFiles.kernel(), host.hierarchies, Optional.of(lookalike.toString()), host.name);
-    JobGroup group = base.create("job", CgroupHost.mark("job"));
+    JobGroup group = base.home().create("job", CgroupHost.mark("job"));
 
     assertThat(group.exists()).isFalse();
     assertThat(lookalike.resolve(host.name)).doesNotExist();
@@ -292,18 +294,18 @@ class BaseKernelTest {
     Base none =
         Base.find(
             CgroupFiles.kernel(), host.hierarchies, Optional.of("/no/such/cgroup"), host.name);
-    JobGroup group = none.create("job", CgroupHost.mark("job"));
+    JobGroup group = none.home().create("job", CgroupHost.mark("job"));
     group.mark(CgroupHost.mark("job"));
     group.place(1); // moves nobody
 
     assertThat(group.exists()).isFalse();
-    assertThat(group.apply(Limits.NONE.cpuWeight(50).memoryMaxBytes(1 << 20)))
+    assertThat(group.limits().apply(Limits.NONE.cpuWeight(50).memoryMaxBytes(1 << 20)))
         .allMatch(each -> each.status() == Status.DENIED && each.cure().isPresent())
         .hasSize(2);
     assertThat(group.usage().counters()).isEmpty();
     assertThat(group.populated()).isFalse();
     assertThat(group.remove()).isTrue();
-    assertThatCode(none::clean).doesNotThrowAnyException();
+    assertThatCode(none.home().leftovers()::clean).doesNotThrowAnyException();
     none.close();
   }
 
@@ -329,13 +331,13 @@ class BaseKernelTest {
   private void once(FaultyFiles files, Limits limits) throws Exception {
     Base base = host.base(files);
     try {
-      JobGroup group = base.create("job", CgroupHost.mark("job"));
-      List<LimitOutcome> outcomes = group.apply(limits);
+      JobGroup group = base.home().create("job", CgroupHost.mark("job"));
+      List<LimitOutcome> outcomes = group.limits().apply(limits);
       assertThat(outcomes).as(files.failed).hasSize(3);
       assertThat(outcomes)
           .as(files.failed)
           .allMatch(each -> each.status() == Status.APPLIED || files.hit() || host.unified());
-      group.readBack(Receipt.of(outcomes));
+      group.limits().readBack(Receipt.of(outcomes));
       group.usage();
       group.oomKilled();
       group.members();
@@ -343,9 +345,9 @@ class BaseKernelTest {
       if (!group.remove()) {
         assertThat(files.failed).matches("(list|rmdir) .*/job");
         assertThat(new FaultyFiles(-1, 0).subdirectories(group.toString())).isEmpty();
-        host.base.create("other", CgroupHost.mark("other")).remove();
+        host.base.home().create("other", CgroupHost.mark("other")).remove();
       }
-      base.clean();
+      base.home().leftovers().clean();
     } catch (ErrnoException e) {
       assertThat(e).hasMessageContaining("injected");
       assertThat(host.homes())

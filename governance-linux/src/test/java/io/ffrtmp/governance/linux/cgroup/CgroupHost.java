@@ -62,7 +62,7 @@ final class CgroupHost {
   }
 
   JobGroup create(String id) throws Exception {
-    return base.create(id, mark(id));
+    return base.home().create(id, mark(id));
   }
 
   /** The directories where the jobs live, the primary first. */

@@ -19,6 +19,7 @@ import io.ffrtmp.governance.ResourceUsage.Counter;
 import io.ffrtmp.governance.linux.CpuShare;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -57,7 +58,7 @@ class JobGroupKernelTest {
   void apply_limitsWithinReach_areInTheKernelsFiles() throws Exception {
     Limits limits =
         Limits.NONE.cpuMax(new CpuMax(50_000, 200_000)).cpuWeight(200).memoryMaxBytes(64L << 20);
-    List<LimitOutcome> outcomes = host.create("job").apply(limits);
+    List<LimitOutcome> outcomes = host.create("job").limits().apply(limits);
 
     assertThat(outcomes).extracting(LimitOutcome::status).containsOnly(Status.APPLIED);
     if (host.unified()) {
@@ -74,7 +75,8 @@ class JobGroupKernelTest {
 
   @Test
   void apply_memoryBetweenPages_isAdjustedToWhatTheKernelMadeOfIt() throws Exception {
-    LimitOutcome outcome = host.create("job").apply(Limits.NONE.memoryMaxBytes(1_000_000)).get(0);
+    LimitOutcome outcome =
+        host.create("job").limits().apply(Limits.NONE.memoryMaxBytes(1_000_000)).get(0);
 
     assertThat(outcome.status()).isEqualTo(Status.ADJUSTED);
     assertThat(outcome.get(Detail.WRITTEN)).contains("1000000");
@@ -89,7 +91,7 @@ class JobGroupKernelTest {
     String disk = diskOf(path);
     Limits limits =
         Limits.NONE.ioMax(IoMax.path(path).readBytesPerSecond(4 << 20).writesPerSecond(100));
-    LimitOutcome outcome = host.create("job").apply(limits).get(0);
+    LimitOutcome outcome = host.create("job").limits().apply(limits).get(0);
 
     assertThat(outcome.status()).as("%s", outcome).isEqualTo(Status.APPLIED);
     assertThat(outcome.readBack()).contains(disk + " rbps=4194304 wiops=100");
@@ -116,28 +118,28 @@ class JobGroupKernelTest {
             .ioMax(IoMax.path(Path.of("/var")).writesPerSecond(50));
     assumeTrue(diskOf(Path.of("/var")).equals(diskOf(path)), "/var and /var/tmp are two disks");
     JobGroup group = host.create("job");
-    List<LimitOutcome> outcomes = group.apply(limits);
+    List<LimitOutcome> outcomes = group.limits().apply(limits);
 
     assertThat(outcomes)
         .extracting(LimitOutcome::status)
         .containsExactly(Status.APPLIED, Status.UNSUPPORTED, Status.APPLIED);
     assertThat(outcomes.get(1).cure()).contains("the same disk as /var/tmp: give it one io.max");
     assertThat(outcomes.get(1).get(Detail.FILE)).isPresent();
-    assertThat(group.readBack(Receipt.of(outcomes)).limits()).isEqualTo(outcomes);
+    assertThat(group.limits().readBack(Receipt.of(outcomes)).limits()).isEqualTo(outcomes);
   }
 
   @Test
   void apply_ioMax_namesTheFileThatHoldsIt() throws Exception {
     Path path = Path.of("/var/tmp");
     Limits limits = Limits.NONE.ioMax(IoMax.path(path).writesPerSecond(100));
-    LimitOutcome outcome = host.create("job").apply(limits).get(0);
+    LimitOutcome outcome = host.create("job").limits().apply(limits).get(0);
 
     assertThat(Path.of(outcome.get(Detail.FILE).orElseThrow()))
         .content()
         .contains(diskOf(path) + " " + (host.unified() ? "rbps=max wbps=max riops=max wiops=" : ""))
         .contains("100");
     Limits none = Limits.NONE.ioMax(IoMax.device(4000, 77).writesPerSecond(10));
-    assertThat(host.create("refused").apply(none).get(0).get(Detail.FILE).orElseThrow())
+    assertThat(host.create("refused").limits().apply(none).get(0).get(Detail.FILE).orElseThrow())
         .endsWith(host.unified() ? "io.max" : "blkio.throttle.write_iops_device");
   }
 
@@ -148,7 +150,7 @@ class JobGroupKernelTest {
             .ioMax(IoMax.device(4000, 77).readsPerSecond(10))
             .ioMax(IoMax.path(Path.of("/proc")).readsPerSecond(10))
             .ioMax(IoMax.path(Path.of("/no/such/file")).readsPerSecond(10));
-    List<LimitOutcome> outcomes = host.create("job").apply(limits);
+    List<LimitOutcome> outcomes = host.create("job").limits().apply(limits);
 
     assertThat(outcomes)
         .hasSize(3)
@@ -164,7 +166,7 @@ class JobGroupKernelTest {
   @Test
   void cpuMax_busyLoop_getsItsShare() throws Exception {
     JobGroup group = host.create("job");
-    group.apply(Limits.NONE.cpuMax(new CpuMax(20_000, 100_000)));
+    group.limits().apply(Limits.NONE.cpuMax(new CpuMax(20_000, 100_000)));
     Process loop = host.run(group, "while :; do :; done");
     CpuShare.assertShare(
         0.2,
@@ -181,7 +183,7 @@ class JobGroupKernelTest {
   @Test
   void memoryMax_hog_diesOfItsOwnLimit() throws Exception {
     JobGroup group = host.create("job");
-    group.apply(Limits.NONE.memoryMaxBytes(32 << 20));
+    group.limits().apply(Limits.NONE.memoryMaxBytes(32 << 20));
     assertThat(group.oomKilled()).isEmpty();
 
     assertThat(host.run(group, HOG).waitFor()).isEqualTo(137);
@@ -195,7 +197,7 @@ class JobGroupKernelTest {
   void memoryMax_hogInAGroupOfItsOwn_isCountedAndBlamedAllTheSame() throws Exception {
     String file = host.unified() ? "memory.max" : "memory.limit_in_bytes";
     JobGroup own = host.create("own");
-    own.apply(Limits.NONE.memoryMaxBytes(32 << 20));
+    own.limits().apply(Limits.NONE.memoryMaxBytes(32 << 20));
     assertThat(killedBeneath(own, "own")).contains(OomCause.OWN_LIMIT);
 
     JobGroup above = host.create("above");
@@ -220,7 +222,7 @@ class JobGroupKernelTest {
     String file = host.unified() ? "memory.max" : "memory.limit_in_bytes";
     Path above = host.directory("memory", "job").getParent();
     Files.writeString(above.resolve(file), "33554432");
-    LimitOutcome outcome = group.apply(Limits.NONE.memoryMaxBytes(256 << 20)).get(0);
+    LimitOutcome outcome = group.limits().apply(Limits.NONE.memoryMaxBytes(256 << 20)).get(0);
 
     assertThat(outcome.status()).isEqualTo(Status.ADJUSTED);
     assertThat(outcome.readBack()).contains("268435456");
@@ -235,16 +237,16 @@ class JobGroupKernelTest {
     JobGroup group = host.create("job");
     Path above = host.directory("cpu", "job").getParent();
     limitCpu(above, 30_000);
-    LimitOutcome outcome = group.apply(Limits.NONE.cpuMax(CpuMax.cores(1))).get(0);
+    LimitOutcome outcome = group.limits().apply(Limits.NONE.cpuMax(CpuMax.cores(1))).get(0);
 
     assertThat(outcome.status()).as("%s", outcome).isEqualTo(Status.ADJUSTED);
     assertThat(outcome.effective()).contains("30000 100000");
     assertThat(outcome.get(Detail.EFFECTIVE_AT)).contains(above.toString());
     Receipt receipt = Receipt.of(List.of(outcome));
-    assertThat(group.readBack(receipt)).isEqualTo(receipt);
+    assertThat(group.limits().readBack(receipt)).isEqualTo(receipt);
 
     limitCpu(above, -1);
-    Status after = group.readBack(receipt).limits().get(0).status();
+    Status after = group.limits().readBack(receipt).limits().get(0).status();
     assertThat(after).isEqualTo(host.unified() ? Status.ADJUSTED : Status.LOST);
   }
 
@@ -253,9 +255,14 @@ class JobGroupKernelTest {
     JobGroup group = host.create("job");
     limitCpu(host.directory("cpu", "job").getParent(), 50_000);
 
-    assertThat(group.apply(Limits.NONE.cpuMax(new CpuMax(4_000, 10_000))).get(0).status())
+    assertThat(group.limits().apply(Limits.NONE.cpuMax(new CpuMax(4_000, 10_000))).get(0).status())
         .isEqualTo(Status.APPLIED);
-    assertThat(group.apply(Limits.NONE.cpuMax(new CpuMax(400_000, 1_000_000))).get(0).status())
+    assertThat(
+            group
+                .limits()
+                .apply(Limits.NONE.cpuMax(new CpuMax(400_000, 1_000_000)))
+                .get(0)
+                .status())
         .as("the other way round")
         .isEqualTo(Status.APPLIED);
   }
@@ -273,12 +280,12 @@ class JobGroupKernelTest {
   void readBack_changedByAnother_isLostWithWhatWasRead() throws Exception {
     JobGroup group = host.create("job");
     Limits limits = Limits.NONE.cpuWeight(200).memoryMaxBytes(64L << 20);
-    Receipt receipt = Receipt.of(group.apply(limits));
-    assertThat(group.readBack(receipt)).isEqualTo(receipt);
+    Receipt receipt = Receipt.of(group.limits().apply(limits));
+    assertThat(group.limits().readBack(receipt)).isEqualTo(receipt);
 
     String file = host.unified() ? "memory.max" : "memory.limit_in_bytes";
     Files.writeString(host.directory("memory", "job").resolve(file), "134217728");
-    List<LimitOutcome> after = group.readBack(receipt).limits();
+    List<LimitOutcome> after = group.limits().readBack(receipt).limits();
     assertThat(after).extracting(LimitOutcome::status).containsExactly(Status.APPLIED, Status.LOST);
     assertThat(after.get(1).readBack()).contains("134217728");
   }
@@ -286,9 +293,9 @@ class JobGroupKernelTest {
   @Test
   void readBack_groupGone_isLostOnV1_whereTheLeaderDoesNotTell() throws Exception {
     JobGroup group = host.create("job");
-    Receipt receipt = Receipt.of(group.apply(Limits.NONE.memoryMaxBytes(64L << 20)));
+    Receipt receipt = Receipt.of(group.limits().apply(Limits.NONE.memoryMaxBytes(64L << 20)));
     group.remove();
-    Receipt after = group.readBack(receipt);
+    Receipt after = group.limits().readBack(receipt);
     if (host.unified()) {
       assertThat(after).isEqualTo(receipt);
     } else {
@@ -318,6 +325,40 @@ class JobGroupKernelTest {
     Files.writeString(cpu.resolve("cgroup.procs"), "" + pid);
     assertThat(group.holds(pid)).isFalse();
     assertThat(group.movedOut(pid)).isTrue();
+  }
+
+  @Test
+  void isOutside_cgroupThatIsGone_isNoEvidence() throws Exception {
+    List<Mount> unified = Mount.parse(Files.readString(Path.of("/proc/self/mountinfo")));
+    unified.removeIf(each -> !each.type().equals("cgroup2"));
+    assumeFalse(unified.isEmpty(), "no tree of cgroup v2");
+    assumeTrue(host.unified() || Libc.geteuid() == 0, "needs root, to make groups beside v1");
+    Hierarchies trees =
+        host.unified() ? host.hierarchies : Hierarchies.resolve(unified, "0::/", point -> "");
+    Base base = Base.find(CgroupFiles.kernel(), trees, Optional.empty(), host.name);
+    JobGroup group = base.home().create("job", CgroupHost.mark("job"));
+    Path directory = Path.of(group.toString());
+    Path within = Files.createDirectory(directory.resolve("within"));
+    Path beside = Files.createDirectory(directory.resolveSibling("beside"));
+    long gone = inode(within);
+    try {
+      assertThat(group.isOutside(inode(directory))).isFalse();
+      assertThat(group.isOutside(gone)).isFalse();
+      assertThat(group.isOutside(inode(beside))).isTrue();
+      Files.delete(within);
+      assertThat(group.isOutside(gone)).isFalse();
+      assertThat(group.remove()).isTrue();
+      assertThat(group.isOutside(inode(beside))).as("though the group is gone").isTrue();
+    } finally {
+      Files.delete(beside);
+      Files.deleteIfExists(within);
+      group.remove();
+      base.close();
+    }
+  }
+
+  private static long inode(Path directory) throws IOException {
+    return (Long) Files.getAttribute(directory, "unix:ino");
   }
 
   @Test

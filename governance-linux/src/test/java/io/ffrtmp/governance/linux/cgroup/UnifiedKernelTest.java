@@ -50,9 +50,9 @@ class UnifiedKernelTest {
     JobGroup outer = host.create("outer");
     Base base = beneath(outer);
     assertThat(handedDown(outer)).isEmpty();
-    JobGroup job = base.create("job", CgroupHost.mark("job"));
+    JobGroup job = base.home().create("job", CgroupHost.mark("job"));
     assertThat(handedDown(outer).split(" ")).contains("cpu", "io", "memory");
-    assertThat(job.apply(LIMITS)).allMatch(each -> each.status() == Status.APPLIED);
+    assertThat(job.limits().apply(LIMITS)).allMatch(each -> each.status() == Status.APPLIED);
 
     base.close();
     assertThat(handedDown(outer)).as("a job needs it").contains("memory");
@@ -67,7 +67,7 @@ class UnifiedKernelTest {
     JobGroup outer = host.create("outer");
     Files.writeString(Path.of(outer + "/cgroup.subtree_control"), "+memory");
     Base base = beneath(outer);
-    base.create("job", CgroupHost.mark("job")).remove();
+    base.home().create("job", CgroupHost.mark("job")).remove();
     base.close();
 
     assertThat(handedDown(outer)).isEqualTo("memory");
@@ -83,7 +83,7 @@ class UnifiedKernelTest {
     Mark mark = home.placed(CgroupHost.mark("job"));
     JobGroup job = home.create("job", mark);
     job.place((int) target.pid());
-    assertThat(job.apply(LIMITS)).allMatch(each -> each.status() == Status.APPLIED);
+    assertThat(job.limits().apply(LIMITS)).allMatch(each -> each.status() == Status.APPLIED);
     Path beside = Files.createDirectory(Path.of(outer + "/beside"));
     Files.writeString(beside.resolve("memory.max"), "67108864");
 
@@ -104,8 +104,8 @@ class UnifiedKernelTest {
     JobGroup outer = host.create("outer");
     Process sleeper = host.start("exec sleep 1000");
     outer.place((int) sleeper.pid());
-    JobGroup job = beneath(outer).create("job", CgroupHost.mark("job"));
-    List<LimitOutcome> outcomes = job.apply(LIMITS);
+    JobGroup job = beneath(outer).home().create("job", CgroupHost.mark("job"));
+    List<LimitOutcome> outcomes = job.limits().apply(LIMITS);
     Process other = host.start("exec sleep 1000");
     job.place((int) other.pid()); // that must be possible all the same
     host.end(other);
@@ -115,7 +115,9 @@ class UnifiedKernelTest {
     assertThat(outcomes).allMatch(each -> each.cure().orElse("").contains("DelegateSubgroup="));
 
     host.end(sleeper);
-    assertThat(job.apply(LIMITS)).as("asked again").allMatch(each -> each.status().inForce());
+    assertThat(job.limits().apply(LIMITS))
+        .as("asked again")
+        .allMatch(each -> each.status().inForce());
     assertThat(job.remove()).isTrue();
     Files.delete(Path.of(outer + "/ffrtmp"));
   }
@@ -128,7 +130,7 @@ class UnifiedKernelTest {
     Files.createDirectory(host.homes().get(0)); // it has made the home and not enabled yet
     JobGroup job = host.create("job");
 
-    assertThat(job.apply(LIMITS)).allMatch(each -> each.status() == Status.APPLIED);
+    assertThat(job.limits().apply(LIMITS)).allMatch(each -> each.status() == Status.APPLIED);
   }
 
   @Test
@@ -158,8 +160,8 @@ class UnifiedKernelTest {
           .anyMatch(each -> each.name().equals("leaf") && each.state() == State.YES);
       assertThat(files.read("/proc/self/cgroup").strip()).endsWith("/ffrtmp-leaf");
       assertThat(memory(base).state()).isEqualTo(State.YES);
-      JobGroup job = base.create("job", CgroupHost.mark("job"));
-      assertThat(job.apply(LIMITS)).allMatch(each -> each.status().inForce());
+      JobGroup job = base.home().create("job", CgroupHost.mark("job"));
+      assertThat(job.limits().apply(LIMITS)).allMatch(each -> each.status().inForce());
       base.close();
       assertThat(files.read("/proc/self/cgroup")).as("a job is left").contains("/ffrtmp-leaf");
       job.remove();
