@@ -119,6 +119,9 @@ final class Conclude {
           ResourceUsage usage = job.group.usage();
           Evidence evidence = oomKilled(job.group, usage, whereabouts(job));
           mark(job.group, job.mark().disowned());
+          if (job.child && job.hasDied()) { // meanwhile: the watcher found the group owned by us
+            linger.removeWhenEmpty(job.group);
+          }
           return freeze(job, new Detached(), receipt, usage, evidence);
         });
   }
@@ -156,9 +159,7 @@ final class Conclude {
   void endedUnwatched(GovernedJob job) {
     job.pidfd.ifPresent(ExitReader::reap);
     job.pidfd.ifPresent(Pidfd::close);
-    if (job.group.exists()) {
-      linger.removeWhenEmpty(job.group);
-    }
+    linger.removeWhenEmpty(job.group);
   }
 
   /** A job that ended while nobody watched, found by what it left. */

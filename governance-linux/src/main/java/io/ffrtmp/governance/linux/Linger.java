@@ -46,7 +46,7 @@ final class Linger {
 
   /** Removes a group that nobody owns any more, now or once it is empty. */
   void removeWhenEmpty(JobGroup group) {
-    boolean cared = false;
+    boolean cared = !group.exists();
     for (int i = 0; i < ATTEMPTS && !cared; i++) {
       cared = discard(group) || watch(group);
     }
