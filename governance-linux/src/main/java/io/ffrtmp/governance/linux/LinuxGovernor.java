@@ -106,7 +106,7 @@ public final class LinuxGovernor implements Governor {
     watcher = new Watcher("governance-watcher");
     linger = new Linger(watcher, this::tidy);
     conclude = new Conclude(List.copyOf(builder.listeners), this::unregister, linger);
-    observer = new Observer(watcher, results, conclude, consumers);
+    observer = new Observer(jobs, watcher, results, conclude, consumers);
     adopt = new Adopt(files, hierarchies, base, linger);
     if (builder.becomeLeaf) {
       base.becomeLeaf(Builder.LEAF);
@@ -186,12 +186,7 @@ public final class LinuxGovernor implements Governor {
               new Beginning(facts, nanos, group, start.mark(), receipt, spawned.pidfd(), observer),
               true,
               spawned.inheritedPipes());
-      try {
-        watch(job);
-      } catch (ErrnoException e) {
-        LOG.warn("job {} runs, governed, but can't be watched", id, e);
-        observer.unwatchable(job);
-      }
+      observer.watchChild(job);
       return job;
     } catch (IdInUseException e) {
       throw new JobIdInUseException(e.getMessage());
@@ -219,27 +214,6 @@ public final class LinuxGovernor implements Governor {
       JobStart facts, long nanos, StartFailure failure, Receipt receipt) {
     JobResult result = conclude.neverStarted(facts, nanos, failure, receipt);
     return new StartFailedException("job " + facts.jobId() + ": " + failure.message(), result);
-  }
-
-  /** Listeners hear of the start before they may hear of the end, which waits for the group. */
-  private void watch(GovernedJob job) throws ErrnoException {
-    job.grouped.lock();
-    try {
-      jobs.put(job.id(), job);
-      try {
-        observer.watch(job);
-      } catch (ErrnoException e) {
-        if (!job.child) {
-          jobs.remove(job.id(), job);
-          throw e;
-        }
-        conclude.started(job.start);
-        throw e;
-      }
-      conclude.started(job.start);
-    } finally {
-      job.grouped.unlock();
-    }
   }
 
   @Override
@@ -274,7 +248,7 @@ public final class LinuxGovernor implements Governor {
                   Optional.of(adopted.pidfd()),
                   observer));
       try {
-        watch(job);
+        observer.watch(job);
       } catch (ErrnoException e) {
         adopt.undo(adopted);
         throw Adopt.refused((int) job.pid(), e);
@@ -294,28 +268,9 @@ public final class LinuxGovernor implements Governor {
             return Recovery.of(List.of(), List.of(), List.of(), found);
           }
           base.clean();
-          Recover recover = new Recover(conclude, observer, linger, adopter());
+          Recover recover = new Recover(ids, conclude, observer, linger);
           return recover.all(base.home(), Search.all(files, hierarchies, base));
         });
-  }
-
-  private Recover.Adopter adopter() {
-    return new Recover.Adopter() {
-      @Override
-      public boolean reserve(String id) {
-        return ids.add(id);
-      }
-
-      @Override
-      public void free(String id) {
-        ids.remove(id);
-      }
-
-      @Override
-      public void watch(GovernedJob job) throws ErrnoException {
-        LinuxGovernor.this.watch(job);
-      }
-    };
   }
 
   private void unregister(GovernedJob job) {

@@ -11,6 +11,7 @@ import io.ffrtmp.governance.linux.libc.Pidfd;
 import io.ffrtmp.governance.linux.observe.ExitReader;
 import io.ffrtmp.governance.linux.observe.Watcher;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Executor;
@@ -25,6 +26,7 @@ final class Observer {
   /** How long a parent may take to reap before its child counts as unreaped. */
   private static final Duration PATIENCE = Duration.ofSeconds(2);
 
+  private final Map<String, GovernedJob> jobs;
   private final Watcher watcher;
   private final Executor results;
   private final Conclude conclude;
@@ -32,7 +34,13 @@ final class Observer {
   /** What hangs on futures is run there: it may itself wait for jobs, and no conclusion waits. */
   final Executor consumers;
 
-  Observer(Watcher watcher, Executor results, Conclude conclude, Executor consumers) {
+  Observer(
+      Map<String, GovernedJob> jobs,
+      Watcher watcher,
+      Executor results,
+      Conclude conclude,
+      Executor consumers) {
+    this.jobs = jobs;
     this.watcher = watcher;
     this.results = orHere(results);
     this.conclude = conclude;
@@ -52,11 +60,51 @@ final class Observer {
   }
 
   /**
-   * Watches a job to its end.
+   * Watches a job to its end. Listeners hear of the start before they may hear of the end, which
+   * waits for the group.
    *
    * @throws ErrnoException if there is no room to watch it in; nothing was done
    */
   void watch(GovernedJob job) throws ErrnoException {
+    job.grouped.lock();
+    try {
+      jobs.put(job.id(), job);
+      observe(job);
+      conclude.started(job.start);
+    } catch (ErrnoException e) {
+      jobs.remove(job.id(), job);
+      throw e;
+    } finally {
+      job.grouped.unlock();
+    }
+  }
+
+  /** The same for our own child, which runs in any case: without room for that it is let go of. */
+  void watchChild(GovernedJob child) {
+    Runnable rest = () -> {};
+    child.grouped.lock();
+    try {
+      jobs.put(child.id(), child);
+      rest = observeChild(child);
+      conclude.started(child.start);
+    } finally {
+      child.grouped.unlock();
+    }
+    rest.run();
+  }
+
+  /** Gives what is left to be done once the start was told. */
+  private Runnable observeChild(GovernedJob child) {
+    try {
+      observe(child);
+      return child.pidfd.isPresent() ? () -> {} : () -> died(child);
+    } catch (ErrnoException e) {
+      LOG.warn("job {} runs, governed, but can't be watched", child.id(), e);
+      return () -> unwatchable(child);
+    }
+  }
+
+  private void observe(GovernedJob job) throws ErrnoException {
     if (job.pidfd.isPresent()) {
       int fd = job.pidfd.get().fd();
       int mask = Epoll.EPOLLIN | Epoll.EPOLLET;
@@ -65,12 +113,12 @@ final class Observer {
     } else if (Libc.access("/proc/" + job.pid(), Libc.F_OK) == 0) {
       throw new ErrnoException(Errno.EMFILE, "pidfd_open of process " + job.pid());
     } else {
-      died(job); // and was reaped by somebody else, or nobody
+      job.died(); // and was reaped by somebody else, or nobody
     }
   }
 
   /** A job that runs, governed, but can't be watched: it is let go of. */
-  void unwatchable(GovernedJob job) {
+  private void unwatchable(GovernedJob job) {
     if (job.claim()) {
       conclude.detached(job);
       job.pidfd.ifPresent(Pidfd::close);

@@ -20,34 +20,28 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 
 /** One recovery: each group that was found is taken over, told, removed, or left with a reason. */
 final class Recover {
-  /** Who takes a recovered job on: it registers and watches it. */
-  interface Adopter {
-    /** False if a job of this id is here already. */
-    boolean reserve(String id);
-
-    /** Gives the id back. */
-    void free(String id);
-
-    /** Watches the job from now on. */
-    void watch(GovernedJob job) throws ErrnoException;
-  }
-
+  private final Set<String> ids;
   private final Conclude conclude;
   private final Observer observer;
   private final Linger linger;
-  private final Adopter adopter;
   private final List<Job> jobs = new ArrayList<>();
   private final List<JobResult> ended = new ArrayList<>();
   private final List<Leftover> leftovers = new ArrayList<>();
 
-  Recover(Conclude conclude, Observer observer, Linger linger, Adopter adopter) {
+  /**
+   * A recovery.
+   *
+   * @param ids in use in this governor; those of jobs that are taken over are added
+   */
+  Recover(Set<String> ids, Conclude conclude, Observer observer, Linger linger) {
+    this.ids = ids;
     this.conclude = conclude;
     this.observer = observer;
     this.linger = linger;
-    this.adopter = adopter;
   }
 
   Recovery all(Home base, List<Found> found) {
@@ -56,7 +50,7 @@ final class Recover {
       String id = each.id();
       if (!each.refusal().isEmpty()) {
         leave(each, each.refusal());
-      } else if (!adopter.reserve(id)) {
+      } else if (!ids.add(id)) {
         leaveUnlessOurs(each, each.mark().orElseThrow());
       } else {
         boolean taken = false;
@@ -64,7 +58,7 @@ final class Recover {
           taken = recover(each, each.mark().orElseThrow());
         } finally {
           if (!taken) {
-            adopter.free(id);
+            ids.remove(id);
           }
         }
       }
@@ -173,14 +167,11 @@ final class Recover {
     Receipt receipt = mark.moved().map(group::barred).map(verified::moved).orElse(verified);
     Beginning beginning =
         new Beginning(start, System.nanoTime(), group, mark, receipt, Optional.of(pidfd), observer);
-    if (mark.mode() == Mode.RUN) {
-      LinuxStartedJob job = new LinuxStartedJob(beginning, false, List.of());
-      adopter.watch(job);
-      jobs.add(job);
-    } else {
-      LinuxAttachedJob job = new LinuxAttachedJob(beginning);
-      adopter.watch(job);
-      jobs.add(job);
-    }
+    GovernedJob job =
+        mark.mode() == Mode.RUN
+            ? new LinuxStartedJob(beginning, false, List.of())
+            : new LinuxAttachedJob(beginning);
+    observer.watch(job);
+    jobs.add((Job) job);
   }
 }
