@@ -23,7 +23,6 @@ import io.ffrtmp.governance.linux.cgroup.Mark;
 import io.ffrtmp.governance.linux.cgroup.Remains;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Pidfd;
-import io.ffrtmp.governance.linux.observe.ExitReader;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -80,13 +79,13 @@ final class Conclude {
 
   private JobResult ended(GovernedJob job, Evidence found, ExitStatus status) {
     JobGroup group = job.group;
+    linger.sweep();
     if (!group.exists()) {
       return freeze(job, new Ended(status), job.receipt, ResourceUsage.UNKNOWN, found);
     }
     Receipt receipt = group.readBack(job.receipt);
     ResourceUsage usage = group.usage();
     Evidence evidence = oomKilled(group, usage, found);
-    linger.sweep();
     boolean gone = group.remove(); // then nobody is left to be counted
     if (group.placed()) {
       evidence = evidence.survivors(gone ? 0 : group.members().size());
@@ -153,13 +152,6 @@ final class Conclude {
     List<NotMoved> all = new ArrayList<>(moved.notMoved());
     all.addAll(more);
     return moved.notMoved(all);
-  }
-
-  /** One that was detached before it ended: it is reaped without a word, its group removed. */
-  void endedUnwatched(GovernedJob job) {
-    job.pidfd.ifPresent(ExitReader::reap);
-    job.pidfd.ifPresent(Pidfd::close);
-    linger.removeWhenEmpty(job.group);
   }
 
   /** A job that ended while nobody watched, found by what it left. */

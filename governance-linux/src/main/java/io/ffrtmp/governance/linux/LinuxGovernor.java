@@ -106,7 +106,7 @@ public final class LinuxGovernor implements Governor {
     watcher = new Watcher("governance-watcher");
     linger = new Linger(watcher, this::tidy);
     conclude = new Conclude(List.copyOf(builder.listeners), this::unregister, linger);
-    observer = new Observer(jobs, watcher, results, conclude, consumers);
+    observer = new Observer(jobs, watcher, results, conclude, linger, consumers);
     adopt = new Adopt(files, hierarchies, base, linger);
     if (builder.becomeLeaf) {
       base.becomeLeaf(Builder.LEAF);

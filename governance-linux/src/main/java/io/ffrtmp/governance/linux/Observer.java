@@ -30,6 +30,7 @@ final class Observer {
   private final Watcher watcher;
   private final Executor results;
   private final Conclude conclude;
+  private final Linger linger;
 
   /** What hangs on futures is run there: it may itself wait for jobs, and no conclusion waits. */
   final Executor consumers;
@@ -39,11 +40,13 @@ final class Observer {
       Watcher watcher,
       Executor results,
       Conclude conclude,
+      Linger linger,
       Executor consumers) {
     this.jobs = jobs;
     this.watcher = watcher;
     this.results = orHere(results);
     this.conclude = conclude;
+    this.linger = linger;
     this.consumers = orHere(consumers);
   }
 
@@ -117,11 +120,12 @@ final class Observer {
     }
   }
 
-  /** A job that runs, governed, but can't be watched: it is let go of. */
+  /** It is let go of, and reaped once there is room to watch its end. */
   private void unwatchable(GovernedJob job) {
     if (job.claim()) {
       conclude.detached(job);
       job.pidfd.ifPresent(Pidfd::close);
+      linger.reapLater(job.group, (int) job.pid());
     }
   }
 
@@ -141,7 +145,7 @@ final class Observer {
     } else if (ours) {
       job.pidfd.ifPresent(pidfd -> readStranger(job, pidfd));
     } else if (job.child) {
-      conclude.endedUnwatched(job);
+      job.pidfd.ifPresent(child -> linger.reap(job.group, child));
     }
   }
 

@@ -48,9 +48,11 @@ class ObserverKernelTest {
     Process process = new ProcessBuilder("true").start();
     process.waitFor();
     try (Watcher watcher = new Watcher("governance-watcher")) {
-      Conclude conclude = new Conclude(List.of(listener), job -> {}, new Linger(watcher, () -> {}));
+      Linger linger = new Linger(watcher, () -> {});
+      Conclude conclude = new Conclude(List.of(listener), job -> {}, linger);
       Observer observer =
-          new Observer(new ConcurrentHashMap<>(), watcher, Runnable::run, conclude, Runnable::run);
+          new Observer(
+              new ConcurrentHashMap<>(), watcher, Runnable::run, conclude, linger, Runnable::run);
       OptionalLong pid = OptionalLong.of(process.pid());
       JobStart start = JobStart.of("gone", pid, Mode.RUN, Optional.empty(), Instant.now());
       GovernedJob.Beginning beginning =
