@@ -333,14 +333,7 @@ final class Adopt {
     for (NotMoved each : notBack) {
       LOG.warn("process {} is not where it was: {}", each.pid(), each.reason());
     }
-    if (!group.remove()) {
-      try {
-        group.mark(group.letGo(mark));
-      } catch (ErrnoException e) {
-        LOG.debug("{} keeps its mark", group, e);
-      }
-      linger.removeWhenEmpty(group);
-    }
+    linger.remove(group, () -> group.letGo(mark));
     return notBack;
   }
 }

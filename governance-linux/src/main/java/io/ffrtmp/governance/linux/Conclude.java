@@ -91,21 +91,9 @@ final class Conclude {
       evidence = evidence.survivors(gone ? 0 : group.members().size());
     }
     if (!gone) {
-      linger(group, job.mark().disowned().ended());
+      linger.keep(group, job.mark().disowned().ended());
     }
     return freeze(job, new Ended(status), receipt, usage, evidence);
-  }
-
-  /** Removes a group that nobody watches any more, now or once it is empty, with this mark. */
-  void removeOrLinger(JobGroup group, Supplier<Mark> left) {
-    if (!group.remove()) {
-      linger(group, left.get());
-    }
-  }
-
-  private void linger(JobGroup group, Mark left) {
-    mark(group, left);
-    linger.removeWhenEmpty(group);
   }
 
   /** We stop watching; limits are read back, the mark loses its owner, the group stays. */
@@ -117,7 +105,7 @@ final class Conclude {
           Receipt receipt = job.group.readBack(job.receipt);
           ResourceUsage usage = job.group.usage();
           Evidence evidence = oomKilled(job.group, usage, whereabouts(job));
-          mark(job.group, job.mark().disowned());
+          job.group.note(job.mark().disowned());
           if (job.child && job.hasDied()) { // meanwhile: the watcher found the group owned by us
             linger.removeWhenEmpty(job.group);
           }
@@ -138,7 +126,7 @@ final class Conclude {
           Mark mark = job.mark();
           List<NotMoved> elsewhere = job.group.release(mark);
           Receipt receipt = elsewhere.isEmpty() ? before : before.moved(and(moved, elsewhere));
-          removeOrLinger(job.group, () -> job.group.letGo(mark));
+          linger.remove(job.group, () -> job.group.letGo(mark));
           return freeze(job, new Detached(), receipt, usage, evidence);
         });
   }
@@ -171,8 +159,7 @@ final class Conclude {
             remains.usage(),
             remains.oomKilled().map(evidence::oomKilledBy).orElse(evidence));
     started(start);
-    tell(listener -> listener.finished(result));
-    JOBS.info("{}", result);
+    finished(result);
     return result;
   }
 
@@ -185,15 +172,19 @@ final class Conclude {
       LOG.error("job {} was not observed to its end", job.id(), e);
       JobResult rest = freeze(job, broken, job.receipt, ResourceUsage.UNKNOWN, Evidence.NONE);
       job.frozen = Optional.of(rest);
-      mark(job.group, job.mark().disowned());
+      job.group.note(job.mark().disowned());
     } finally {
       job.grouped.unlock();
     }
     JobResult frozen = job.frozen.orElseThrow();
-    tell(listener -> listener.finished(frozen));
-    JOBS.info("{}", frozen);
+    finished(frozen);
     unregister.accept(job);
     job.complete(frozen);
+  }
+
+  private void finished(JobResult result) {
+    tell(listener -> listener.finished(result));
+    JOBS.info("{}", result);
   }
 
   private static Evidence whereabouts(GovernedJob job) {
@@ -210,15 +201,6 @@ final class Conclude {
           : pidfd.lastCgroup().stream().anyMatch(job.group::isOutside);
     } catch (ErrnoException olderKernel) {
       return false;
-    }
-  }
-
-  /** What whoever finds the group shall know of it. */
-  private static void mark(JobGroup group, Mark mark) {
-    try {
-      group.mark(mark);
-    } catch (ErrnoException e) {
-      LOG.debug("{} keeps its old mark", group, e);
     }
   }
 

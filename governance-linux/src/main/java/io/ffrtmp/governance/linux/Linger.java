@@ -1,6 +1,7 @@
 package io.ffrtmp.governance.linux;
 
 import io.ffrtmp.governance.linux.cgroup.JobGroup;
+import io.ffrtmp.governance.linux.cgroup.Mark;
 import io.ffrtmp.governance.linux.libc.Epoll;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
@@ -14,6 +15,7 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -50,6 +52,19 @@ final class Linger {
         leftovers.removeIf(BooleanSupplier::getAsBoolean);
       }
     }
+  }
+
+  /** Removes a group, now or once it is empty; until then its mark is what is left to be known. */
+  void remove(JobGroup group, Supplier<Mark> left) {
+    if (!group.remove()) {
+      keep(group, left.get());
+    }
+  }
+
+  /** Keeps a group, with this mark, until it is empty. */
+  void keep(JobGroup group, Mark left) {
+    group.note(left);
+    removeWhenEmpty(group);
   }
 
   /** Removes a group that nobody owns any more, now or once it is empty. */

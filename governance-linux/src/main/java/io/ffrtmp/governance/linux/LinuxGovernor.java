@@ -192,7 +192,7 @@ public final class LinuxGovernor implements Governor {
       throw new JobIdInUseException(e.getMessage());
     } catch (SpawnException e) {
       if (group != null) {
-        conclude.removeOrLinger(group, () -> mark.disowned().ended());
+        linger.remove(group, () -> mark.disowned().ended());
       }
       JobStart facts = JobStart.of(id, OptionalLong.empty(), Mode.RUN, workload.intent(), time);
       Receipt receipt = start == null ? Receipt.EMPTY : start.receipt();

@@ -129,7 +129,7 @@ final class Recover {
       }
     } catch (ErrnoException e) {
       if (leader.alive()) {
-        letGo(group, mark.disowned());
+        group.note(mark.disowned());
         leave(found, "it can't be watched: " + e.getMessage());
         pidfd.ifPresent(Pidfd::close);
         return false;
@@ -143,19 +143,10 @@ final class Recover {
   private void tell(Found found, Mark mark, JobGroup group) {
     try {
       ended.add(conclude.unwatched(group.remains(mark)));
-      letGo(group, mark.disowned().ended());
-      linger.removeWhenEmpty(group);
+      linger.keep(group, mark.disowned().ended());
     } catch (ErrnoException e) {
-      letGo(group, mark.disowned());
+      group.note(mark.disowned());
       leave(found, "its end can't be told: " + e.getMessage());
-    }
-  }
-
-  private static void letGo(JobGroup group, Mark mark) {
-    try {
-      group.mark(mark);
-    } catch (ErrnoException gone) {
-      return; // its owner dies with this process at the latest
     }
   }
 
