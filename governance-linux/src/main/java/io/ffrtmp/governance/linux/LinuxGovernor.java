@@ -41,16 +41,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
-import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Function;
@@ -79,10 +72,6 @@ public final class LinuxGovernor implements Governor {
   private final Base base;
   private final Spawner spawner = new Spawner();
   private final Watcher watcher;
-  private final ExecutorService results =
-      threads("governance-result-", RESULT_THREADS, new LinkedBlockingQueue<>());
-  private final ExecutorService consumers =
-      threads("governance-consumer-", Integer.MAX_VALUE, new SynchronousQueue<>());
   private final Linger linger;
   private final Conclude conclude;
   private final Observer observer;
@@ -106,6 +95,8 @@ public final class LinuxGovernor implements Governor {
     watcher = new Watcher("governance-watcher");
     linger = new Linger(watcher, this::tidy);
     conclude = new Conclude(List.copyOf(builder.listeners), this::unregister, linger);
+    Threads results = Threads.atMost(RESULT_THREADS, "governance-result-");
+    Threads consumers = Threads.asManyAsBlock("governance-consumer-");
     observer = new Observer(jobs, watcher, results, conclude, linger, consumers);
     adopt = new Adopt(files, hierarchies, base, linger);
     if (builder.becomeLeaf) {
@@ -132,10 +123,7 @@ public final class LinuxGovernor implements Governor {
 
   @Override
   public StartedJob start(Workload workload) {
-    return open(
-        () ->
-            withId(
-                workload.jobId().orElseGet(LinuxGovernor::generatedId), id -> start(workload, id)));
+    return begin(workload.jobId(), id -> start(workload, id));
   }
 
   /** While this governor can't be closed. */
@@ -151,20 +139,21 @@ public final class LinuxGovernor implements Governor {
     }
   }
 
-  private <T> T withId(String id, Function<String, T> beginning) {
-    if (!ids.add(id)) {
-      throw new JobIdInUseException("job id '" + id + "' is in use in this governor; use another");
-    }
-    boolean begun = false;
-    try {
-      T job = beginning.apply(id);
-      begun = true;
-      return job;
-    } finally {
-      if (!begun) {
-        ids.remove(id);
-      }
-    }
+  private <T> T begin(Optional<String> asked, Function<String, T> beginning) {
+    return open(
+        () -> {
+          String id = asked.orElseGet(LinuxGovernor::generatedId);
+          if (!ids.add(id)) {
+            throw new JobIdInUseException(
+                "job id '" + id + "' is in use in this governor; use another");
+          }
+          try {
+            return beginning.apply(id);
+          } catch (RuntimeException | Error e) {
+            ids.remove(id);
+            throw e;
+          }
+        });
   }
 
   private StartedJob start(Workload workload, String id) {
@@ -218,11 +207,7 @@ public final class LinuxGovernor implements Governor {
 
   @Override
   public AttachedJob attach(Attachment attachment) {
-    return open(
-        () ->
-            withId(
-                attachment.jobId().orElseGet(LinuxGovernor::generatedId),
-                id -> attach(attachment, id)));
+    return begin(attachment.jobId(), id -> attach(attachment, id));
   }
 
   private LinuxAttachedJob attach(Attachment attachment, String id) {
@@ -280,9 +265,7 @@ public final class LinuxGovernor implements Governor {
 
   @Override
   public List<Job> jobs() {
-    List<Job> copy = new ArrayList<>();
-    jobs.values().forEach(job -> copy.add((Job) job));
-    return copy;
+    return jobs.values().stream().map(Job.class::cast).toList();
   }
 
   @Override
@@ -319,25 +302,6 @@ public final class LinuxGovernor implements Governor {
   private static String generatedId() {
     long number = ThreadLocalRandom.current().nextLong(Long.MAX_VALUE);
     return "job-" + Long.toString(number, Character.MAX_RADIX);
-  }
-
-  private static ExecutorService threads(String name, int most, BlockingQueue<Runnable> queue) {
-    AtomicInteger count = new AtomicInteger();
-    int core = queue instanceof SynchronousQueue ? 0 : most;
-    ThreadPoolExecutor pool =
-        new ThreadPoolExecutor(
-            core,
-            most,
-            30,
-            TimeUnit.SECONDS,
-            queue,
-            task -> {
-              Thread thread = new Thread(task, name + count.incrementAndGet());
-              thread.setDaemon(true);
-              return thread;
-            });
-    pool.allowCoreThreadTimeOut(true);
-    return pool;
   }
 
   /** What a governor is opened with. Not thread-safe. */

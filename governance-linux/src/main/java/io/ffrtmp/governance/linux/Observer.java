@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Executor;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -44,22 +45,10 @@ final class Observer {
       Executor consumers) {
     this.jobs = jobs;
     this.watcher = watcher;
-    this.results = orHere(results);
+    this.results = results;
     this.conclude = conclude;
     this.linger = linger;
-    this.consumers = orHere(consumers);
-  }
-
-  /** Where no thread can be had (RLIMIT_NPROC, pids.max), on the one that asks for it. */
-  private static Executor orHere(Executor threads) {
-    return task -> {
-      try {
-        threads.execute(task);
-      } catch (OutOfMemoryError noThreadToBeHad) {
-        LOG.debug("no thread can be had", noThreadToBeHad);
-        task.run();
-      }
-    };
+    this.consumers = consumers;
   }
 
   /**
@@ -192,21 +181,19 @@ final class Observer {
 
   /** Stops watching; our own child is reaped all the same when it ends. */
   void detach(GovernedJob job) {
-    if (job.claim()) {
-      conclude.detached(job);
-      forget(job);
-    }
+    letGo(job, conclude::detached);
   }
 
   /** Stops watching, and undoes an attachment. */
   void release(GovernedJob job) {
-    if (job.claim()) {
-      conclude.released(job);
-      forget(job);
-    }
+    letGo(job, conclude::released);
   }
 
-  private void forget(GovernedJob job) {
+  private void letGo(GovernedJob job, Consumer<GovernedJob> conclusion) {
+    if (!job.claim()) {
+      return;
+    }
+    conclusion.accept(job);
     if (!job.child) {
       job.token.ifPresent(watcher::forget);
       job.pidfd.ifPresent(Pidfd::close);
