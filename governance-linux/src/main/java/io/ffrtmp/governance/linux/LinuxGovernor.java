@@ -30,6 +30,7 @@ import io.ffrtmp.governance.linux.cgroup.Mark;
 import io.ffrtmp.governance.linux.cgroup.Search;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.observe.Watcher;
+import io.ffrtmp.governance.linux.process.Identity;
 import io.ffrtmp.governance.linux.process.SpawnException;
 import io.ffrtmp.governance.linux.process.Spawner;
 import io.ffrtmp.governance.linux.process.Spawner.Spawned;
@@ -236,7 +237,7 @@ public final class LinuxGovernor implements Governor {
         observer.watch(job);
       } catch (ErrnoException e) {
         adopt.undo(adopted);
-        throw Adopt.refused((int) job.pid(), e);
+        throw Identity.refused((int) job.pid(), e);
       }
       return job;
     } catch (IdInUseException e) {

@@ -1,7 +1,10 @@
 package io.ffrtmp.governance.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.ffrtmp.governance.AttachRefusedException;
+import io.ffrtmp.governance.AttachRefusedException.Reason;
 import io.ffrtmp.governance.AttachedJob;
 import io.ffrtmp.governance.Attachment;
 import io.ffrtmp.governance.CpuMax;
@@ -24,6 +27,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -183,6 +187,19 @@ class AttachFaultsKernelTest {
             }
           }
         });
+  }
+
+  /** Another thread may take the last descriptor between two looks at the process. */
+  @Test
+  void attach_noDescriptorToReadWhatItIs_isNotToldAsEnded() {
+    files = new FaultyFiles("/proc/" + target.pid() + "/status");
+    try (Governor faulty = LinuxGovernor.builder().directoryName(HOME).files(files).open()) {
+      files.arm(0, number("EMFILE"));
+      assertThatThrownBy(() -> faulty.attach(attachment()))
+          .isInstanceOfSatisfying(
+              AttachRefusedException.class,
+              e -> assertThat(e.reason()).isEqualTo(Reason.NO_DESCRIPTOR));
+    }
   }
 
   @ParameterizedTest
