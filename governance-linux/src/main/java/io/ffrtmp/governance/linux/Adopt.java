@@ -87,7 +87,7 @@ final class Adopt {
     int pid = target.pid();
     Residence residence = Residence.of(files, hierarchies, pid);
     Supplier<Set<Integer>> tree = () -> ProcessTree.of(pid);
-    refuseUntouched(asked, target, residence, tree);
+    refuseBeforehand(asked, target, residence, tree);
     Home home = asked.leaveUnit() ? base.home() : residence.home(base.home(), tree);
     Mark mark = Mark.of(id, Mode.ATTACH, asked.intent(), asked.limits());
     mark = home.placed(mark.leader(pid, target.stat().startTime()));
@@ -120,7 +120,7 @@ final class Adopt {
   }
 
   /** What can be known before anything is touched. */
-  private static void refuseUntouched(
+  private static void refuseBeforehand(
       Attachment asked, Identity target, Residence residence, Supplier<Set<Integer>> tree)
       throws ErrnoException {
     int pid = target.pid();
@@ -134,7 +134,10 @@ final class Adopt {
     refuseIfInUse(asked.limits().memoryMaxBytes(), tree, pid);
   }
 
-  /** Gives the group that the process is in now; none if it could not be moved there. */
+  /**
+   * Gives the group that the process is in now. Where it can't be moved lawfully, that is none:
+   * nothing is left of what was tried, and the limits are refused.
+   */
   private JobGroup move(
       int pid, Home home, JobGroup group, Mark mark, Residence residence, Move move)
       throws ErrnoException {
@@ -142,12 +145,18 @@ final class Adopt {
       moveLeader(pid, home, group, residence, move);
       return group;
     } catch (ErrnoException e) {
+      if (e.errno() == Errno.ESRCH) {
+        throw Identity.ended(pid);
+      } else if (Identity.isShortage(e)) {
+        throw Identity.refused(pid, e);
+      }
       move.refused(pid, e);
-      return observeOnly(pid, home, group, mark, e);
+      putBack(group, mark);
+      return home.none(e);
     }
   }
 
-  /** That who was moved lived still, and is there. */
+  /** The proof: who was moved lived still then, and is there. */
   private static void prove(Identity target, JobGroup group, Move move) throws ErrnoException {
     int pid = target.pid();
     if (target.pidfd().ended()) {
@@ -207,11 +216,9 @@ final class Adopt {
     if (most.isPresent()) {
       long used = Move.residentBytes(tree.get());
       if (used > most.getAsLong()) {
+        String why = "and its descendants use " + used + " bytes already, more than memory.max ";
         throw Identity.refusal(
-            Reason.MEMORY_IN_USE,
-            pid,
-            "and its descendants use %d bytes already, more than memory.max %d: ask for more"
-                .formatted(used, most.getAsLong()));
+            Reason.MEMORY_IN_USE, pid, why + most.getAsLong() + ": ask for more");
       }
     }
   }
@@ -225,18 +232,6 @@ final class Adopt {
       }
       return home.none(e);
     }
-  }
-
-  /** It can't be moved lawfully: nothing is left of what was tried, and the limits are refused. */
-  private JobGroup observeOnly(int pid, Home home, JobGroup group, Mark mark, ErrnoException e)
-      throws ErrnoException {
-    if (e.errno() == Errno.ESRCH) {
-      throw Identity.ended(pid);
-    } else if (Identity.isShortage(e)) {
-      throw Identity.refused(pid, e);
-    }
-    putBack(group, mark);
-    return home.none(e);
   }
 
   private static List<LimitOutcome> limits(Attachment asked, JobGroup group, int pid, Move move) {
