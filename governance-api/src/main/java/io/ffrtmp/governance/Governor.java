@@ -66,7 +66,7 @@ public interface Governor extends AutoCloseable {
   /** The jobs that are watched now, in no particular order. A copy. */
   List<Job> jobs();
 
-  /** What this host can do, as found when this governor was opened. */
+  /** What this host can do, as found when this was first asked. */
   HostReport host();
 
   /**

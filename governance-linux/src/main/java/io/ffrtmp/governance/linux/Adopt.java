@@ -3,7 +3,6 @@ package io.ffrtmp.governance.linux;
 import io.ffrtmp.governance.AttachRefusedException;
 import io.ffrtmp.governance.AttachRefusedException.Reason;
 import io.ffrtmp.governance.Attachment;
-import io.ffrtmp.governance.GovernanceException;
 import io.ffrtmp.governance.JobIdInUseException;
 import io.ffrtmp.governance.LimitOutcome;
 import io.ffrtmp.governance.Mode;
@@ -22,7 +21,7 @@ import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import io.ffrtmp.governance.linux.libc.Pidfd;
-import io.ffrtmp.governance.linux.process.ProcStat;
+import io.ffrtmp.governance.linux.process.Identity;
 import io.ffrtmp.governance.linux.process.ProcStatus;
 import io.ffrtmp.governance.linux.process.ProcessTree;
 import java.util.ArrayList;
@@ -41,7 +40,6 @@ import org.slf4j.LoggerFactory;
  */
 final class Adopt {
   private static final Logger LOG = LoggerFactory.getLogger(Adopt.class);
-  private static final Set<Integer> SHORTAGES = Set.of(Errno.EMFILE, Errno.ENFILE, Errno.ENOMEM);
 
   /** A process that was attached to, in its group, or observed only. */
   record Adopted(Pidfd pidfd, JobGroup group, Mark mark, Receipt receipt) {}
@@ -66,35 +64,17 @@ final class Adopt {
    */
   Adopted attach(Attachment asked, String id) {
     int pid = (int) asked.pid();
-    Pidfd pidfd = open(pid);
-    boolean adopted = false;
+    Pidfd pidfd = Identity.open(pid);
     try {
-      Adopted all = attach(asked, id, check(pid, pidfd), pidfd);
-      adopted = true;
-      return all;
+      return attach(asked, id, Identity.of(pid, pidfd, files::read));
     } catch (ErrnoException e) {
       boolean cgroup = e.errno() == Errno.ENOENT && !pidfd.ended(); // where it lived is gone
-      throw cgroup ? movedAway(pid) : refused(pid, e);
-    } finally {
-      if (!adopted) {
-        pidfd.close();
-      }
+      pidfd.close();
+      throw cgroup ? movedAway(pid) : Identity.refused(pid, e);
+    } catch (RuntimeException | Error e) {
+      pidfd.close();
+      throw e;
     }
-  }
-
-  private static Pidfd open(int pid) {
-    try {
-      return Pidfd.open(pid);
-    } catch (ErrnoException e) {
-      boolean thread = ProcStatus.read(pid).filter(it -> it.leader() != pid).isPresent();
-      throw thread ? thread(pid) : refused(pid, e);
-    }
-  }
-
-  private static AttachRefusedException thread(int id) {
-    int leader = ProcStatus.read(id).map(ProcStatus::leader).orElse(id);
-    return new AttachRefusedException(
-        Reason.THREAD, id + " is a thread of process " + leader + ": attach to that");
   }
 
   /** Undoes an attachment that can't be watched. */
@@ -103,87 +83,20 @@ final class Adopt {
     adopted.pidfd().close();
   }
 
-  static AttachRefusedException refused(int pid, ErrnoException e) {
-    if (SHORTAGES.contains(e.errno())) {
-      return new AttachRefusedException(
-          Reason.NO_DESCRIPTOR,
-          "process "
-              + pid
-              + " can't be watched, "
-              + e.getMessage()
-              + ": raise the limit (ulimit"
-              + " -n, LimitNOFILE=)");
-    } else if (e.errno() == Errno.ESRCH || e.errno() == Errno.ENOENT) {
-      return new AttachRefusedException(
-          Reason.NO_SUCH_PROCESS, "there is no process " + pid + " in this pid namespace");
-    }
-    throw new GovernanceException("process " + pid + ": " + e.getMessage(), e);
-  }
-
-  /** What it is, by its pidfd and then its number, which is its own as long as it has not ended. */
-  private ProcStat check(int pid, Pidfd pidfd) throws ErrnoException {
-    String text = files.read("/proc/" + pid + "/stat"); // throws EMFILE: then it has not ended
-    ProcStat stat = ProcStat.parse(text).orElseThrow(() -> ended(pid));
-    ProcStatus status = ProcStatus.read(pid).orElseThrow(() -> ended(pid));
-    if (ProcessTree.isAncestorOfOurs(pid, stat.startTime())) {
-      throw new AttachRefusedException(
-          Reason.OURSELVES, "process " + pid + " is this JVM, or one that it descends from");
-    } else if (stat.kernelThread()) {
-      throw new AttachRefusedException(
-          Reason.KERNEL_THREAD, "process " + pid + " is the kernel's thread " + stat.comm());
-    } else if (status.leader() != pid) {
-      throw thread(pid);
-    } else if (status.depth() > 1 && status.depth() > ownDepth()) {
-      throw new AttachRefusedException(
-          Reason.OTHER_NAMESPACE,
-          "process " + pid + " lives in another pid namespace: attach from within that");
-    } else if (pidfd.ended()) {
-      throw ended(pid);
-    }
-    return stat;
-  }
-
-  private static int ownDepth() {
-    return ProcStatus.read((int) ProcessHandle.current().pid()).map(ProcStatus::depth).orElse(1);
-  }
-
-  private static AttachRefusedException ended(int pid) {
-    return new AttachRefusedException(Reason.ENDED, "process " + pid + " has ended");
-  }
-
-  private Adopted attach(Attachment asked, String id, ProcStat stat, Pidfd pidfd)
-      throws ErrnoException {
-    int pid = (int) asked.pid();
+  private Adopted attach(Attachment asked, String id, Identity target) throws ErrnoException {
+    int pid = target.pid();
     Residence residence = Residence.of(files, hierarchies, pid);
-    refuseIfGoverned(pid, residence);
-    Optional<String> unmovable = stat.threads() > 1 ? residence.unmovable(pid) : Optional.empty();
-    if (unmovable.isPresent()) {
-      throw new AttachRefusedException(
-          Reason.THREADS_SPREAD, "process " + pid + " can't be moved: " + unmovable.get());
-    }
     Supplier<Set<Integer>> tree = () -> ProcessTree.of(pid);
-    refuseIfInUse(asked.limits().memoryMaxBytes(), tree, pid);
+    refuseBeforehand(asked, target, residence, tree);
     Home home = asked.leaveUnit() ? base.home() : residence.home(base.home(), tree);
     Mark mark = Mark.of(id, Mode.ATTACH, asked.intent(), asked.limits());
-    mark = home.placed(mark.leader(pid, stat.startTime()));
+    mark = home.placed(mark.leader(pid, target.stat().startTime()));
     mark = asked.leaveUnit() ? residence.left(mark) : mark;
     JobGroup group = create(home, id, mark);
-    boolean done = false;
     try {
       Move move = new Move(files, group, residence);
-      try {
-        moveLeader(pid, home, group, residence, move);
-      } catch (ErrnoException e) {
-        move.refused(pid, e);
-        group = observeOnly(pid, home, group, mark, e);
-      }
-      if (pidfd.ended()) {
-        move.tookStrangerBack(pid, stat);
-        throw ended(pid);
-      }
-      if (group.exists() && !group.holds(pid)) {
-        throw movedAway(pid);
-      }
+      group = move(pid, home, group, mark, residence, move);
+      prove(target, group, move);
       move.descendants(group.exists() ? tree.get() : Set.of(), tree);
       List<LimitOutcome> limits = limits(asked, group, pid, move);
       Moved moved = group.barred(move.moved());
@@ -197,15 +110,61 @@ final class Adopt {
       if (!group.exists()) {
         moved.notMoved().forEach(it -> LOG.warn("job {} is only observed: {}", id, it.reason()));
       }
-      done = true;
-      return new Adopted(pidfd, group, mark, receipt);
+      return new Adopted(target.pidfd(), group, mark, receipt);
     } catch (AttachRefusedException e) {
-      done = true;
       throw told(e, putBack(group, mark));
-    } finally {
-      if (!done) {
-        putBack(group, mark);
+    } catch (ErrnoException | RuntimeException | Error e) {
+      putBack(group, mark);
+      throw e;
+    }
+  }
+
+  /** What can be known before anything is touched. */
+  private static void refuseBeforehand(
+      Attachment asked, Identity target, Residence residence, Supplier<Set<Integer>> tree)
+      throws ErrnoException {
+    int pid = target.pid();
+    refuseIfGoverned(pid, residence);
+    boolean threads = target.stat().threads() > 1;
+    Optional<String> unmovable = threads ? residence.unmovable(pid) : Optional.empty();
+    if (unmovable.isPresent()) {
+      String why = "can't be moved: " + unmovable.get();
+      throw Identity.refusal(Reason.THREADS_SPREAD, pid, why);
+    }
+    refuseIfInUse(asked.limits().memoryMaxBytes(), tree, pid);
+  }
+
+  /**
+   * Gives the group that the process is in now. Where it can't be moved lawfully, that is none:
+   * nothing is left of what was tried, and the limits are refused.
+   */
+  private JobGroup move(
+      int pid, Home home, JobGroup group, Mark mark, Residence residence, Move move)
+      throws ErrnoException {
+    try {
+      moveLeader(pid, home, group, residence, move);
+      return group;
+    } catch (ErrnoException e) {
+      if (e.errno() == Errno.ESRCH) {
+        throw Identity.ended(pid);
+      } else if (Identity.isShortage(e)) {
+        throw Identity.refused(pid, e);
       }
+      move.refused(pid, e);
+      putBack(group, mark);
+      return home.none(e);
+    }
+  }
+
+  /** The proof: who was moved lived still then, and is there. */
+  private static void prove(Identity target, JobGroup group, Move move) throws ErrnoException {
+    int pid = target.pid();
+    if (target.pidfd().ended()) {
+      move.tookStrangerBack(pid, target.stat());
+      throw Identity.ended(pid);
+    }
+    if (group.exists() && !group.holds(pid)) {
+      throw movedAway(pid);
     }
   }
 
@@ -234,9 +193,8 @@ final class Adopt {
   private static void refuseIfGoverned(int pid, Residence residence) throws ErrnoException {
     Optional<Residence.Job> job = residence.job();
     if (job.isPresent()) {
-      throw new AttachRefusedException(
-          Reason.ALREADY_GOVERNED,
-          "process " + pid + " belongs to job '" + job.get().mark().id() + "', " + who(job.get()));
+      String whose = "belongs to job '" + job.get().mark().id() + "', " + who(job.get());
+      throw Identity.refusal(Reason.ALREADY_GOVERNED, pid, whose);
     }
   }
 
@@ -262,15 +220,9 @@ final class Adopt {
         used = all.stream().mapToLong(ProcStatus::shareBytes).sum();
       }
       if (used > most.getAsLong()) {
-        throw new AttachRefusedException(
-            Reason.MEMORY_IN_USE,
-            "process "
-                + pid
-                + " and its descendants use "
-                + used
-                + " bytes already, more than memory.max "
-                + most.getAsLong()
-                + ": ask for more");
+        String why = "and its descendants use " + used + " bytes already, more than memory.max ";
+        throw Identity.refusal(
+            Reason.MEMORY_IN_USE, pid, why + most.getAsLong() + ": ask for more");
       }
     }
   }
@@ -279,21 +231,11 @@ final class Adopt {
     try {
       return home.create(id, mark);
     } catch (ErrnoException e) {
-      if (SHORTAGES.contains(e.errno())) {
+      if (Identity.isShortage(e)) {
         throw e;
       }
       return home.none(e);
     }
-  }
-
-  /** It can't be moved lawfully: nothing is left of what was tried, and the limits are refused. */
-  private JobGroup observeOnly(int pid, Home home, JobGroup group, Mark mark, ErrnoException e)
-      throws ErrnoException {
-    if (e.errno() == Errno.ESRCH || SHORTAGES.contains(e.errno())) {
-      throw e.errno() == Errno.ESRCH ? ended(pid) : refused(pid, e);
-    }
-    putBack(group, mark);
-    return home.none(e);
   }
 
   private static List<LimitOutcome> limits(Attachment asked, JobGroup group, int pid, Move move) {
@@ -307,12 +249,8 @@ final class Adopt {
   private static void requireLimits(int pid, Receipt receipt) {
     for (LimitOutcome each : receipt.limits()) {
       if (!each.status().inForce()) {
-        throw new AttachRefusedException(
-            Reason.LIMITS_REQUIRED,
-            "process "
-                + pid
-                + " is not attached to: a required limit can't be had, "
-                + Start.told(each));
+        String why = "is not attached to: a required limit can't be had, ";
+        throw Identity.refusal(Reason.LIMITS_REQUIRED, pid, why + Start.told(each));
       }
     }
   }
@@ -337,14 +275,7 @@ final class Adopt {
     for (NotMoved each : notBack) {
       LOG.warn("process {} is not where it was: {}", each.pid(), each.reason());
     }
-    if (!group.remove()) {
-      try {
-        group.mark(group.letGo(mark));
-      } catch (ErrnoException e) {
-        LOG.debug("{} keeps its mark", group, e);
-      }
-      linger.removeWhenEmpty(group);
-    }
+    linger.remove(group, () -> group.letGo(mark));
     return notBack;
   }
 }

@@ -23,7 +23,6 @@ import io.ffrtmp.governance.linux.cgroup.Mark;
 import io.ffrtmp.governance.linux.cgroup.Remains;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Pidfd;
-import io.ffrtmp.governance.linux.observe.ExitReader;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -80,33 +79,21 @@ final class Conclude {
 
   private JobResult ended(GovernedJob job, Evidence found, ExitStatus status) {
     JobGroup group = job.group;
+    linger.sweep();
     if (!group.exists()) {
       return freeze(job, new Ended(status), job.receipt, ResourceUsage.UNKNOWN, found);
     }
     Receipt receipt = group.limits().readBack(job.receipt);
     ResourceUsage usage = group.usage();
     Evidence evidence = oomKilled(group, usage, found);
-    linger.sweep();
     boolean gone = group.remove(); // then nobody is left to be counted
     if (group.placed()) {
       evidence = evidence.survivors(gone ? 0 : group.members().size());
     }
     if (!gone) {
-      linger(group, job.mark().disowned().ended());
+      linger.keep(group, job.mark().disowned().ended());
     }
     return freeze(job, new Ended(status), receipt, usage, evidence);
-  }
-
-  /** Removes a group that nobody watches any more, now or once it is empty, with this mark. */
-  void removeOrLinger(JobGroup group, Supplier<Mark> left) {
-    if (!group.remove()) {
-      linger(group, left.get());
-    }
-  }
-
-  private void linger(JobGroup group, Mark left) {
-    mark(group, left);
-    linger.removeWhenEmpty(group);
   }
 
   /** We stop watching; limits are read back, the mark loses its owner, the group stays. */
@@ -118,7 +105,10 @@ final class Conclude {
           Receipt receipt = job.group.limits().readBack(job.receipt);
           ResourceUsage usage = job.group.usage();
           Evidence evidence = oomKilled(job.group, usage, whereabouts(job));
-          mark(job.group, job.mark().disowned());
+          job.group.note(job.mark().disowned());
+          if (job.child && job.hasDied()) { // meanwhile: the watcher found the group owned by us
+            linger.removeWhenEmpty(job.group);
+          }
           return freeze(job, new Detached(), receipt, usage, evidence);
         });
   }
@@ -136,7 +126,7 @@ final class Conclude {
           Mark mark = job.mark();
           List<NotMoved> elsewhere = job.group.release(mark);
           Receipt receipt = elsewhere.isEmpty() ? before : before.moved(and(moved, elsewhere));
-          removeOrLinger(job.group, () -> job.group.letGo(mark));
+          linger.remove(job.group, () -> job.group.letGo(mark));
           return freeze(job, new Detached(), receipt, usage, evidence);
         });
   }
@@ -150,15 +140,6 @@ final class Conclude {
     List<NotMoved> all = new ArrayList<>(moved.notMoved());
     all.addAll(more);
     return moved.notMoved(all);
-  }
-
-  /** One that was detached before it ended: it is reaped without a word, its group removed. */
-  void endedUnwatched(GovernedJob job) {
-    job.pidfd.ifPresent(ExitReader::reap);
-    job.pidfd.ifPresent(Pidfd::close);
-    if (job.group.exists()) {
-      linger.removeWhenEmpty(job.group);
-    }
   }
 
   /** A job that ended while nobody watched, found by what it left. */
@@ -178,8 +159,7 @@ final class Conclude {
             remains.usage(),
             remains.oomKilled().map(evidence::oomKilledBy).orElse(evidence));
     started(start);
-    tell(listener -> listener.finished(result));
-    JOBS.info("{}", result);
+    finished(result);
     return result;
   }
 
@@ -192,15 +172,19 @@ final class Conclude {
       LOG.error("job {} was not observed to its end", job.id(), e);
       JobResult rest = freeze(job, broken, job.receipt, ResourceUsage.UNKNOWN, Evidence.NONE);
       job.frozen = Optional.of(rest);
-      mark(job.group, job.mark().disowned());
+      job.group.note(job.mark().disowned());
     } finally {
       job.grouped.unlock();
     }
     JobResult frozen = job.frozen.orElseThrow();
-    tell(listener -> listener.finished(frozen));
-    JOBS.info("{}", frozen);
+    finished(frozen);
     unregister.accept(job);
     job.complete(frozen);
+  }
+
+  private void finished(JobResult result) {
+    tell(listener -> listener.finished(result));
+    JOBS.info("{}", result);
   }
 
   private static Evidence whereabouts(GovernedJob job) {
@@ -217,15 +201,6 @@ final class Conclude {
           : pidfd.lastCgroup().stream().anyMatch(job.group::isOutside);
     } catch (ErrnoException olderKernel) {
       return false;
-    }
-  }
-
-  /** What whoever finds the group shall know of it. */
-  private static void mark(JobGroup group, Mark mark) {
-    try {
-      group.mark(mark);
-    } catch (ErrnoException e) {
-      LOG.debug("{} keeps its old mark", group, e);
     }
   }
 

@@ -88,6 +88,11 @@ abstract class GovernedJob {
     end = end.or(() -> Optional.of(End.now()));
   }
 
+  /** Whether that is known here. */
+  final boolean hasDied() {
+    return end.isPresent();
+  }
+
   /** When the observation ended: when the leader died, else now. */
   final End end() {
     return end.orElseGet(End::now);

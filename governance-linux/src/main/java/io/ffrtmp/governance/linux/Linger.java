@@ -1,23 +1,29 @@
 package io.ffrtmp.governance.linux;
 
 import io.ffrtmp.governance.linux.cgroup.JobGroup;
+import io.ffrtmp.governance.linux.cgroup.Mark;
 import io.ffrtmp.governance.linux.libc.Epoll;
+import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import io.ffrtmp.governance.linux.libc.Pidfd;
+import io.ffrtmp.governance.linux.observe.ExitReader;
 import io.ffrtmp.governance.linux.observe.Watcher;
 import java.nio.charset.StandardCharsets;
 import java.util.OptionalInt;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Groups that outlive their job because processes are left in them. Each is removed when it
- * empties, which the kernel tells: by {@code cgroup.events} on v2, by the members' pidfds on v1.
- * What can't be watched is tried again when another job ends, at close, and by the next {@code
- * open()}.
+ * What outlives its job. A group in which processes are left is removed when it empties, which the
+ * kernel tells: by {@code cgroup.events} on v2, by the members' pidfds on v1. A child that was let
+ * go of unwatched is reaped when it has ended. What can't be watched is tried again when another
+ * job ends and at close; a group also by the next {@code open()}.
  */
 final class Linger {
   private static final Logger LOG = LoggerFactory.getLogger(Linger.class);
@@ -26,7 +32,7 @@ final class Linger {
   private static final int ATTEMPTS = 3;
 
   private final Watcher watcher;
-  private final Queue<JobGroup> leftovers = new ConcurrentLinkedQueue<>();
+  private final Queue<BooleanSupplier> leftovers = new ConcurrentLinkedQueue<>();
   private final Runnable removed;
 
   /**
@@ -39,19 +45,36 @@ final class Linger {
     this.removed = removed;
   }
 
-  /** Tries once more what was empty and could not be removed: v1 lags behind the last exit. */
+  /** Tries once more; what is empty can't always be removed: v1 lags behind the last exit. */
   void sweep() {
-    leftovers.removeIf(this::discard);
+    if (!leftovers.isEmpty()) {
+      synchronized (leftovers) { // a child's number is another's once it was reaped
+        leftovers.removeIf(BooleanSupplier::getAsBoolean);
+      }
+    }
+  }
+
+  /** Removes a group, now or once it is empty; until then its mark is what is left to be known. */
+  void remove(JobGroup group, Supplier<Mark> left) {
+    if (!group.remove()) {
+      keep(group, left.get());
+    }
+  }
+
+  /** Keeps a group, with this mark, until it is empty. */
+  void keep(JobGroup group, Mark left) {
+    group.note(left);
+    removeWhenEmpty(group);
   }
 
   /** Removes a group that nobody owns any more, now or once it is empty. */
   void removeWhenEmpty(JobGroup group) {
-    boolean cared = false;
+    boolean cared = !group.exists();
     for (int i = 0; i < ATTEMPTS && !cared; i++) {
       cared = discard(group) || watch(group);
     }
     if (!cared) {
-      leftovers.add(group);
+      leftovers.add(() -> discard(group));
     }
   }
 
@@ -99,20 +122,50 @@ final class Linger {
   /** Watches one member; when it ends, the next that is left. */
   private boolean watchMembers(JobGroup group) throws ErrnoException {
     for (int pid : group.members()) {
-      Pidfd member = Pidfd.open(pid);
-      try {
-        watcher.watch(member.fd(), Epoll.EPOLLIN, () -> ended(group, member));
-        return true;
-      } catch (ErrnoException e) {
-        member.close();
-        throw e;
-      }
+      watchEnd(pid, member -> ended(group, member));
+      return true;
     }
     return false;
+  }
+
+  private void watchEnd(int pid, Consumer<Pidfd> ended) throws ErrnoException {
+    Pidfd process = Pidfd.open(pid);
+    try {
+      int mask = Epoll.EPOLLIN | Epoll.EPOLLET;
+      watcher.watch(process.fd(), mask, () -> !process.keepsWaiting(), () -> ended.accept(process));
+    } catch (ErrnoException e) {
+      process.close();
+      throw e;
+    }
   }
 
   private void ended(JobGroup group, Pidfd member) {
     member.close();
     removeWhenEmpty(group);
+  }
+
+  /** Has a child that can't be watched now reaped all the same, and its group removed. */
+  void reapLater(JobGroup group, int pid) {
+    leftovers.add(() -> watchChild(group, pid));
+  }
+
+  private boolean watchChild(JobGroup group, int pid) {
+    try {
+      watchEnd(pid, child -> reap(group, child));
+      return true;
+    } catch (ErrnoException e) {
+      LOG.debug("process {} can't be watched", pid, e);
+      boolean reaped = e.errno() == Errno.ESRCH;
+      if (reaped) {
+        removeWhenEmpty(group);
+      }
+      return reaped;
+    }
+  }
+
+  /** Reaps a child that has ended and that nobody asks for, and removes its group. */
+  void reap(JobGroup group, Pidfd child) {
+    ExitReader.reap(child);
+    ended(group, child);
   }
 }

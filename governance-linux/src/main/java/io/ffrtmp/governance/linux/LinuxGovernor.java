@@ -30,6 +30,7 @@ import io.ffrtmp.governance.linux.cgroup.Search;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Spawn;
 import io.ffrtmp.governance.linux.observe.Watcher;
+import io.ffrtmp.governance.linux.process.Identity;
 import io.ffrtmp.governance.linux.process.SpawnException;
 import io.ffrtmp.governance.linux.process.Spawner;
 import io.ffrtmp.governance.linux.process.Spawner.Spawned;
@@ -41,16 +42,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
-import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Function;
@@ -79,10 +73,6 @@ public final class LinuxGovernor implements Governor {
   private final Base base;
   private final Spawner spawner = new Spawner();
   private final Watcher watcher;
-  private final ExecutorService results =
-      threads("governance-result-", RESULT_THREADS, new LinkedBlockingQueue<>());
-  private final ExecutorService consumers =
-      threads("governance-consumer-", Integer.MAX_VALUE, new SynchronousQueue<>());
   private final Linger linger;
   private final Conclude conclude;
   private final Observer observer;
@@ -106,7 +96,9 @@ public final class LinuxGovernor implements Governor {
     watcher = new Watcher("governance-watcher");
     linger = new Linger(watcher, this::tidy);
     conclude = new Conclude(List.copyOf(builder.listeners), this::unregister, linger);
-    observer = new Observer(watcher, results, conclude, consumers);
+    Threads results = Threads.atMost(RESULT_THREADS, "governance-result-");
+    Threads consumers = Threads.asManyAsBlock("governance-consumer-");
+    observer = new Observer(jobs, watcher, results, conclude, linger, consumers);
     adopt = new Adopt(files, hierarchies, base, linger);
     if (builder.becomeLeaf) {
       base.becomeLeaf(Builder.LEAF);
@@ -132,10 +124,7 @@ public final class LinuxGovernor implements Governor {
 
   @Override
   public StartedJob start(Workload workload) {
-    return open(
-        () ->
-            withId(
-                workload.jobId().orElseGet(LinuxGovernor::generatedId), id -> start(workload, id)));
+    return begin(workload.jobId(), id -> start(workload, id));
   }
 
   /** While this governor can't be closed. */
@@ -151,20 +140,21 @@ public final class LinuxGovernor implements Governor {
     }
   }
 
-  private <T> T withId(String id, Function<String, T> beginning) {
-    if (!ids.add(id)) {
-      throw new JobIdInUseException("job id '" + id + "' is in use in this governor; use another");
-    }
-    boolean begun = false;
-    try {
-      T job = beginning.apply(id);
-      begun = true;
-      return job;
-    } finally {
-      if (!begun) {
-        ids.remove(id);
-      }
-    }
+  private <T> T begin(Optional<String> asked, Function<String, T> beginning) {
+    return open(
+        () -> {
+          String id = asked.orElseGet(LinuxGovernor::generatedId);
+          if (!ids.add(id)) {
+            throw new JobIdInUseException(
+                "job id '" + id + "' is in use in this governor; use another");
+          }
+          try {
+            return beginning.apply(id);
+          } catch (RuntimeException | Error e) {
+            ids.remove(id);
+            throw e;
+          }
+        });
   }
 
   private StartedJob start(Workload workload, String id) {
@@ -186,16 +176,11 @@ public final class LinuxGovernor implements Governor {
               new Beginning(facts, nanos, group, start.mark(), receipt, spawned.pidfd(), observer),
               true,
               spawned.inheritedPipes());
-      try {
-        watch(job);
-      } catch (ErrnoException e) {
-        LOG.warn("job {} runs, governed, but can't be watched", id, e);
-        observer.unwatchable(job);
-      }
+      observer.watchChild(job);
       return job;
     } catch (SpawnException e) {
       if (group != null) {
-        conclude.removeOrLinger(group, () -> mark.disowned().ended());
+        linger.remove(group, () -> mark.disowned().ended());
       }
       JobStart facts = JobStart.of(id, OptionalLong.empty(), Mode.RUN, workload.intent(), time);
       Receipt receipt = start == null ? Receipt.EMPTY : start.receipt();
@@ -219,34 +204,9 @@ public final class LinuxGovernor implements Governor {
     return new StartFailedException("job " + facts.jobId() + ": " + failure.message(), result);
   }
 
-  /** Listeners hear of the start before they may hear of the end, which waits for the group. */
-  private void watch(GovernedJob job) throws ErrnoException {
-    job.grouped.lock();
-    try {
-      jobs.put(job.id(), job);
-      try {
-        observer.watch(job);
-      } catch (ErrnoException e) {
-        if (!job.child) {
-          jobs.remove(job.id(), job);
-          throw e;
-        }
-        conclude.started(job.start);
-        throw e;
-      }
-      conclude.started(job.start);
-    } finally {
-      job.grouped.unlock();
-    }
-  }
-
   @Override
   public AttachedJob attach(Attachment attachment) {
-    return open(
-        () ->
-            withId(
-                attachment.jobId().orElseGet(LinuxGovernor::generatedId),
-                id -> attach(attachment, id)));
+    return begin(attachment.jobId(), id -> attach(attachment, id));
   }
 
   private LinuxAttachedJob attach(Attachment attachment, String id) {
@@ -271,10 +231,10 @@ public final class LinuxGovernor implements Governor {
                 Optional.of(adopted.pidfd()),
                 observer));
     try {
-      watch(job);
+      observer.watch(job);
     } catch (ErrnoException e) {
       adopt.undo(adopted);
-      throw Adopt.refused((int) job.pid(), e);
+      throw Identity.refused((int) job.pid(), e);
     }
     return job;
   }
@@ -288,28 +248,9 @@ public final class LinuxGovernor implements Governor {
             return Recovery.of(List.of(), List.of(), List.of(), found);
           }
           base.home().leftovers().clean();
-          Recover recover = new Recover(conclude, observer, linger, adopter());
+          Recover recover = new Recover(ids, conclude, observer, linger);
           return recover.all(base.home(), Search.all(files, hierarchies, base));
         });
-  }
-
-  private Recover.Adopter adopter() {
-    return new Recover.Adopter() {
-      @Override
-      public boolean reserve(String id) {
-        return ids.add(id);
-      }
-
-      @Override
-      public void free(String id) {
-        ids.remove(id);
-      }
-
-      @Override
-      public void watch(GovernedJob job) throws ErrnoException {
-        LinuxGovernor.this.watch(job);
-      }
-    };
   }
 
   private void unregister(GovernedJob job) {
@@ -319,9 +260,7 @@ public final class LinuxGovernor implements Governor {
 
   @Override
   public List<Job> jobs() {
-    List<Job> copy = new ArrayList<>();
-    jobs.values().forEach(job -> copy.add((Job) job));
-    return copy;
+    return jobs.values().stream().map(Job.class::cast).toList();
   }
 
   @Override
@@ -358,25 +297,6 @@ public final class LinuxGovernor implements Governor {
   private static String generatedId() {
     long number = ThreadLocalRandom.current().nextLong(Long.MAX_VALUE);
     return "job-" + Long.toString(number, Character.MAX_RADIX);
-  }
-
-  private static ExecutorService threads(String name, int most, BlockingQueue<Runnable> queue) {
-    AtomicInteger count = new AtomicInteger();
-    int core = queue instanceof SynchronousQueue ? 0 : most;
-    ThreadPoolExecutor pool =
-        new ThreadPoolExecutor(
-            core,
-            most,
-            30,
-            TimeUnit.SECONDS,
-            queue,
-            task -> {
-              Thread thread = new Thread(task, name + count.incrementAndGet());
-              thread.setDaemon(true);
-              return thread;
-            });
-    pool.allowCoreThreadTimeOut(true);
-    return pool;
   }
 
   /** What a governor is opened with. Not thread-safe. */

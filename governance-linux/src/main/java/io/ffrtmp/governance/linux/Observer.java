@@ -11,9 +11,11 @@ import io.ffrtmp.governance.linux.libc.Pidfd;
 import io.ffrtmp.governance.linux.observe.ExitReader;
 import io.ffrtmp.governance.linux.observe.Watcher;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Executor;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,38 +27,76 @@ final class Observer {
   /** How long a parent may take to reap before its child counts as unreaped. */
   private static final Duration PATIENCE = Duration.ofSeconds(2);
 
+  private final Map<String, GovernedJob> jobs;
   private final Watcher watcher;
   private final Executor results;
   private final Conclude conclude;
+  private final Linger linger;
 
   /** What hangs on futures is run there: it may itself wait for jobs, and no conclusion waits. */
   final Executor consumers;
 
-  Observer(Watcher watcher, Executor results, Conclude conclude, Executor consumers) {
+  Observer(
+      Map<String, GovernedJob> jobs,
+      Watcher watcher,
+      Executor results,
+      Conclude conclude,
+      Linger linger,
+      Executor consumers) {
+    this.jobs = jobs;
     this.watcher = watcher;
-    this.results = orHere(results);
+    this.results = results;
     this.conclude = conclude;
-    this.consumers = orHere(consumers);
-  }
-
-  /** Where no thread can be had (RLIMIT_NPROC, pids.max), on the one that asks for it. */
-  private static Executor orHere(Executor threads) {
-    return task -> {
-      try {
-        threads.execute(task);
-      } catch (OutOfMemoryError noThreadToBeHad) {
-        LOG.debug("no thread can be had", noThreadToBeHad);
-        task.run();
-      }
-    };
+    this.linger = linger;
+    this.consumers = consumers;
   }
 
   /**
-   * Watches a job to its end.
+   * Watches a job to its end. Listeners hear of the start before they may hear of the end, which
+   * waits for the group.
    *
    * @throws ErrnoException if there is no room to watch it in; nothing was done
    */
   void watch(GovernedJob job) throws ErrnoException {
+    job.grouped.lock();
+    try {
+      jobs.put(job.id(), job);
+      observe(job);
+      conclude.started(job.start);
+    } catch (ErrnoException e) {
+      jobs.remove(job.id(), job);
+      throw e;
+    } finally {
+      job.grouped.unlock();
+    }
+  }
+
+  /** The same for our own child, which runs in any case: without room for that it is let go of. */
+  void watchChild(GovernedJob child) {
+    Runnable rest = () -> {};
+    child.grouped.lock();
+    try {
+      jobs.put(child.id(), child);
+      rest = observeChild(child);
+      conclude.started(child.start);
+    } finally {
+      child.grouped.unlock();
+    }
+    rest.run();
+  }
+
+  /** Gives what is left to be done once the start was told. */
+  private Runnable observeChild(GovernedJob child) {
+    try {
+      observe(child);
+      return child.pidfd.isPresent() ? () -> {} : () -> died(child);
+    } catch (ErrnoException e) {
+      LOG.warn("job {} runs, governed, but can't be watched", child.id(), e);
+      return () -> unwatchable(child);
+    }
+  }
+
+  private void observe(GovernedJob job) throws ErrnoException {
     if (job.pidfd.isPresent()) {
       int fd = job.pidfd.get().fd();
       int mask = Epoll.EPOLLIN | Epoll.EPOLLET;
@@ -65,15 +105,16 @@ final class Observer {
     } else if (Libc.access("/proc/" + job.pid(), Libc.F_OK) == 0) {
       throw new ErrnoException(Errno.EMFILE, "pidfd_open of process " + job.pid());
     } else {
-      died(job); // and was reaped by somebody else, or nobody
+      job.died(); // and was reaped by somebody else, or nobody
     }
   }
 
-  /** A job that runs, governed, but can't be watched: it is let go of. */
-  void unwatchable(GovernedJob job) {
+  /** It is let go of, and reaped once there is room to watch its end. */
+  private void unwatchable(GovernedJob job) {
     if (job.claim()) {
       conclude.detached(job);
       job.pidfd.ifPresent(Pidfd::close);
+      linger.reapLater(job.group, (int) job.pid());
     }
   }
 
@@ -93,7 +134,7 @@ final class Observer {
     } else if (ours) {
       job.pidfd.ifPresent(pidfd -> readStranger(job, pidfd));
     } else if (job.child) {
-      conclude.endedUnwatched(job);
+      job.pidfd.ifPresent(child -> linger.reap(job.group, child));
     }
   }
 
@@ -140,21 +181,19 @@ final class Observer {
 
   /** Stops watching; our own child is reaped all the same when it ends. */
   void detach(GovernedJob job) {
-    if (job.claim()) {
-      conclude.detached(job);
-      forget(job);
-    }
+    letGo(job, conclude::detached);
   }
 
   /** Stops watching, and undoes an attachment. */
   void release(GovernedJob job) {
-    if (job.claim()) {
-      conclude.released(job);
-      forget(job);
-    }
+    letGo(job, conclude::released);
   }
 
-  private void forget(GovernedJob job) {
+  private void letGo(GovernedJob job, Consumer<GovernedJob> conclusion) {
+    if (!job.claim()) {
+      return;
+    }
+    conclusion.accept(job);
     if (!job.child) {
       job.token.ifPresent(watcher::forget);
       job.pidfd.ifPresent(Pidfd::close);

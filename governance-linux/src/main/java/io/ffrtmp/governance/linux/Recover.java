@@ -21,34 +21,28 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 
 /** One recovery: each group that was found is taken over, told, removed, or left with a reason. */
 final class Recover {
-  /** Who takes a recovered job on: it registers and watches it. */
-  interface Adopter {
-    /** False if a job of this id is here already. */
-    boolean reserve(String id);
-
-    /** Gives the id back. */
-    void free(String id);
-
-    /** Watches the job from now on. */
-    void watch(GovernedJob job) throws ErrnoException;
-  }
-
+  private final Set<String> ids;
   private final Conclude conclude;
   private final Observer observer;
   private final Linger linger;
-  private final Adopter adopter;
   private final List<Job> jobs = new ArrayList<>();
   private final List<JobResult> ended = new ArrayList<>();
   private final List<Leftover> leftovers = new ArrayList<>();
 
-  Recover(Conclude conclude, Observer observer, Linger linger, Adopter adopter) {
+  /**
+   * A recovery.
+   *
+   * @param ids in use in this governor; those of jobs that are taken over are added
+   */
+  Recover(Set<String> ids, Conclude conclude, Observer observer, Linger linger) {
+    this.ids = ids;
     this.conclude = conclude;
     this.observer = observer;
     this.linger = linger;
-    this.adopter = adopter;
   }
 
   Recovery all(Home base, List<Found> found) {
@@ -57,7 +51,7 @@ final class Recover {
       String id = each.id();
       if (!each.refusal().isEmpty()) {
         leave(each, each.refusal());
-      } else if (!adopter.reserve(id)) {
+      } else if (!ids.add(id)) {
         leaveUnlessOurs(each, each.mark().orElseThrow());
       } else {
         boolean taken = false;
@@ -65,7 +59,7 @@ final class Recover {
           taken = recover(each, each.mark().orElseThrow());
         } finally {
           if (!taken) {
-            adopter.free(id);
+            ids.remove(id);
           }
         }
       }
@@ -136,7 +130,7 @@ final class Recover {
       }
     } catch (ErrnoException e) {
       if (leader.alive()) {
-        letGo(group, mark.disowned());
+        group.note(mark.disowned());
         leave(found, "it can't be watched: " + e.getMessage());
         pidfd.ifPresent(Pidfd::close);
         return false;
@@ -150,19 +144,10 @@ final class Recover {
   private void tell(Found found, Mark mark, JobGroup group) {
     try {
       ended.add(conclude.unwatched(group.remains(mark)));
-      letGo(group, mark.disowned().ended());
-      linger.removeWhenEmpty(group);
+      linger.keep(group, mark.disowned().ended());
     } catch (ErrnoException e) {
-      letGo(group, mark.disowned());
+      group.note(mark.disowned());
       leave(found, "its end can't be told: " + e.getMessage());
-    }
-  }
-
-  private static void letGo(JobGroup group, Mark mark) {
-    try {
-      group.mark(mark);
-    } catch (ErrnoException gone) {
-      return; // its owner dies with this process at the latest
     }
   }
 
@@ -174,14 +159,11 @@ final class Recover {
     Receipt receipt = mark.moved().map(group::barred).map(verified::moved).orElse(verified);
     Beginning beginning =
         new Beginning(start, System.nanoTime(), group, mark, receipt, Optional.of(pidfd), observer);
-    if (mark.mode() == Mode.RUN) {
-      LinuxStartedJob job = new LinuxStartedJob(beginning, false, List.of());
-      adopter.watch(job);
-      jobs.add(job);
-    } else {
-      LinuxAttachedJob job = new LinuxAttachedJob(beginning);
-      adopter.watch(job);
-      jobs.add(job);
-    }
+    GovernedJob job =
+        mark.mode() == Mode.RUN
+            ? new LinuxStartedJob(beginning, false, List.of())
+            : new LinuxAttachedJob(beginning);
+    observer.watch(job);
+    jobs.add((Job) job);
   }
 }

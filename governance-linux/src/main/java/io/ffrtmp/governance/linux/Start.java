@@ -27,16 +27,12 @@ import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * One start: group, limits, process, in an order that leaves either nothing or a workload inside
  * its limits, at whichever instant we die.
  */
 final class Start implements Spawner.Admission {
-  private static final Logger LOG = LoggerFactory.getLogger(Start.class);
-
   /** Want of something, which a gate would want too. */
   private static final Set<String> SHORTAGES = Set.of("EAGAIN", "ENOMEM", "EMFILE", "ENFILE");
 
@@ -155,11 +151,7 @@ final class Start implements Spawner.Admission {
     Optional<ProcStat> stat = group.exists() ? ProcStat.read(pid) : Optional.empty();
     if (stat.isPresent()) {
       mark = mark.leader(pid, stat.get().startTime()).unmet(outcomes);
-      try {
-        group.mark(mark);
-      } catch (ErrnoException e) {
-        LOG.debug("the mark of {} does not name process {}", group, pid, e);
-      }
+      group.note(mark);
     }
   }
 

@@ -191,6 +191,19 @@ class AttachFaultsKernelTest {
         });
   }
 
+  /** Another thread may take the last descriptor between two looks at the process. */
+  @Test
+  void attach_noDescriptorToReadWhatItIs_isNotToldAsEnded() {
+    files = new FaultyFiles("/proc/" + target.pid() + "/status");
+    try (Governor faulty = LinuxGovernor.builder().directoryName(HOME).files(files).open()) {
+      files.arm(0, number("EMFILE"));
+      assertThatThrownBy(() -> faulty.attach(attachment()))
+          .isInstanceOfSatisfying(
+              AttachRefusedException.class,
+              e -> assertThat(e.reason()).isEqualTo(Reason.NO_DESCRIPTOR));
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"EIO", "ENOENT"})
   void detach_anyOperationFails_letsGo_andLimitsStay(String errno) throws Exception {

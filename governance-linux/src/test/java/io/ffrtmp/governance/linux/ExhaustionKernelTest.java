@@ -35,6 +35,8 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -266,5 +268,90 @@ class ExhaustionKernelTest {
     assumeTrue(LinuxHost.root(), "needs root to have limits in force");
     LinuxHost.assumeProgram("prlimit");
     SecondJvm.of(Detaching.class, NAME).by("prlimit", "--nofile=256:256").succeed();
+  }
+
+  /** What {@code start} frees for the pidfd goes to another thread. */
+  static final class Thief implements Runnable {
+    private final String wanted;
+    private volatile boolean over;
+    private volatile OptionalInt stolen = OptionalInt.empty();
+
+    Thief(int wanted) {
+      this.wanted = "/proc/self/fd/" + wanted;
+    }
+
+    @Override
+    public void run() {
+      while (!over && Libc.access(wanted, Libc.F_OK) != 0) {
+        Thread.onSpinWait();
+      }
+      while (!over && stolen.isEmpty()) {
+        try {
+          stolen = OptionalInt.of(Libc.open("/dev/null", Libc.O_RDONLY));
+        } catch (ErrnoException notYet) {
+          Thread.onSpinWait();
+        }
+      }
+    }
+
+    /** A job that runs while there was no descriptor for its pidfd, if that came to be. */
+    static Optional<StartedJob> rob(Governor governor, int last) throws Exception {
+      Thief thief = new Thief(last);
+      Thread thread = new Thread(thief);
+      thread.start();
+      Optional<StartedJob> job = Optional.empty();
+      try {
+        job = Optional.of(governor.start(Workload.of("sleep", "60")));
+      } catch (StartFailedException stolenTooEarly) {
+        assertThat(stolenTooEarly).hasMessageContaining("EMFILE");
+      }
+      thief.over = true;
+      thread.join();
+      thief.stolen.ifPresent(Libc::close);
+      if (job.isPresent() && !job.get().onExit().isDone()) {
+        job.get().kill();
+        job.get().signal(Signal.KILL);
+        job.get().await(PATIENCE).orElseThrow();
+        return Optional.empty();
+      }
+      return job;
+    }
+
+    public static void main(String[] args) throws Exception {
+      try (Governor governor = LinuxGovernor.builder().base("/no/such/cgroup").open()) {
+        descriptorsWhenIdle(governor);
+        Deque<Integer> taken = Descriptors.takeAll();
+        int last = taken.pop();
+        Libc.close(last);
+        Optional<StartedJob> robbed = Optional.empty();
+        for (int i = 0; i < 1_000 && robbed.isEmpty(); i++) {
+          robbed = rob(governor, last);
+        }
+        taken.forEach(Libc::close);
+        if (robbed.isEmpty()) {
+          SecondJvm.tell("never");
+          return;
+        }
+        StartedJob job = robbed.get();
+        assertThat(job.await().verdict()).isEqualTo(Verdict.DETACHED_WORKLOAD_CONTINUES);
+        ProcessHandle.of(job.pid()).orElseThrow().destroyForcibly();
+        RunContract.soon().until(() -> JobTree.state(job.pid()).equals(Optional.of('Z')));
+        governor.run(Workload.of("true"));
+        RunContract.soon().until(() -> JobTree.state(job.pid()).isEmpty());
+        SecondJvm.tell("reaped");
+      }
+    }
+  }
+
+  @Test
+  void start_noDescriptorForItsPidfd_childIsReapedAfterTheNextEnd() throws Exception {
+    LinuxHost.assumeProgram("prlimit");
+    SecondJvm.Launch launch = SecondJvm.of(Thief.class, NAME).by("prlimit", "--nofile=256:256");
+    try (SecondJvm jvm = launch.start()) {
+      Optional<String> told = jvm.hearOrEnd("");
+      assumeTrue(!told.equals(Optional.of("never")), "no start was robbed");
+      assertThat(jvm.awaitEnd()).as("exit of %s", jvm).isZero();
+      assertThat(told).contains("reaped");
+    }
   }
 }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.ffrtmp.governance.Ending.Detached;
 import io.ffrtmp.governance.ExitStatus.Exited;
 import io.ffrtmp.governance.ExitStatus.Signalled;
+import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.Job;
 import io.ffrtmp.governance.JobIdInUseException;
 import io.ffrtmp.governance.JobResult;
@@ -13,6 +14,7 @@ import io.ffrtmp.governance.Mode;
 import io.ffrtmp.governance.Signal;
 import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.Verdict;
+import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -188,6 +190,27 @@ class StartedJobKernelTest extends RunContract {
       assertThat(exit.join()).isSameAs(detached);
     }
     soon().untilAsserted(() -> assertThat(JobTree.children()).isEmpty());
+    for (int i = 0; i < 100; i++) {
+      assertNoGroupSoon("race-" + i);
+    }
+  }
+
+  /** The watcher sees that end while the mark still names this JVM as the owner. */
+  @Test
+  void detach_endsBeforeItIsDisowned_leavesNoGroup() throws Exception {
+    List<Runnable> end = new ArrayList<>();
+    CgroupFiles files =
+        Seam.files("before mark (?!.*owner=).*ID .*", 1, "late", () -> end.get(0).run());
+    Governor seamed = open(LinuxGovernor.builder().files(files));
+    StartedJob job = seamed.start(sh("exec sleep 600").jobId("late"));
+    end.add(
+        () -> {
+          ProcessHandle.of(job.pid()).orElseThrow().destroyForcibly();
+          soon().until(() -> JobTree.state(job.pid()).isEmpty());
+          seamed.start(sh("exit 0")).onExit().join(); // the watcher is through with the first
+        });
+    assertThat(job.detach().ending()).isEqualTo(new Detached());
+    assertNoGroupSoon("late");
   }
 
   @Test

@@ -123,11 +123,7 @@ public final class JobGroup {
    * @return who could not be put back, or is elsewhere now, and why
    */
   public List<NotMoved> release(Mark mark) {
-    try {
-      mark(mark.halfReleased());
-    } catch (ErrnoException e) { // then it is told as moved out if we die on the way
-      LOG.debug("{} keeps its mark", this, e);
-    }
+    note(mark.halfReleased()); // else it is told as moved out if we die on the way
     return exists() ? new Release(files, home, this, mark).all() : List.of();
   }
 
@@ -296,6 +292,15 @@ public final class JobGroup {
   public void mark(Mark mark) throws ErrnoException {
     if (exists()) {
       files.mark(toString(), mark.encode());
+    }
+  }
+
+  /** Rewrites the mark where that can be done: what whoever finds the group shall know of it. */
+  public void note(Mark mark) {
+    try {
+      mark(mark);
+    } catch (ErrnoException e) {
+      LOG.debug("{} keeps its old mark", this, e);
     }
   }
 

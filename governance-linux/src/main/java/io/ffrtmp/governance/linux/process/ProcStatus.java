@@ -17,12 +17,20 @@ public record ProcStatus(int leader, int depth, long residentBytes) {
   /** Of a process or thread; empty if it is gone or hidden from us. */
   public static Optional<ProcStatus> read(int id) {
     try {
-      String status = Libc.readText("/proc/" + id + "/status");
+      return parse(id, Libc.readText("/proc/" + id + "/status"));
+    } catch (ErrnoException gone) {
+      return Optional.empty();
+    }
+  }
+
+  /** Parses the text of the file; empty if it is none. */
+  static Optional<ProcStatus> parse(int id, String status) {
+    try {
       int leader = (int) number(status, "Tgid").orElse(id);
       int depth = field(status, "NSpid").map(pids -> pids.split("\t").length).orElse(1);
       long kib = number(status, "RssAnon").orElse(0) + number(status, "RssShmem").orElse(0);
       return Optional.of(new ProcStatus(leader, depth, kib * 1024));
-    } catch (ErrnoException | NumberFormatException gone) {
+    } catch (NumberFormatException garbage) {
       return Optional.empty();
     }
   }
