@@ -129,7 +129,7 @@ public final class InMemoryGovernor implements Governor {
     for (JobListener listener : listeners) {
       try {
         event.accept(listener);
-      } catch (RuntimeException | Error e) {
+      } catch (Throwable e) { // of Kotlin and others, checked ones as well
         listenerFailures.add(e);
       }
     }

@@ -26,6 +26,7 @@ import io.ffrtmp.governance.StartFailedException;
 import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.Verdict;
 import io.ffrtmp.governance.Workload;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -270,13 +271,19 @@ public interface GovernorContract {
 
               @Override
               public void startFailed(JobResult result) {
-                throw new IllegalStateException("failed");
+                GovernorContract.<RuntimeException>raise(new IOException("as Kotlin may"));
               }
             });
     assertThat(governor.run(exiting(4)).exitStatus()).contains(new Exited(4));
     assertThatExceptionOfType(StartFailedException.class)
         .isThrownBy(() -> governor.start(missing()));
     assertThat(governor.jobs()).isEmpty();
+  }
+
+  /** Throws what the compiler would not let pass. */
+  @SuppressWarnings("unchecked")
+  private static <E extends Throwable> void raise(Throwable any) throws E {
+    throw (E) any;
   }
 
   @Test

@@ -23,6 +23,7 @@ import io.ffrtmp.governance.linux.cgroup.Mark;
 import io.ffrtmp.governance.linux.cgroup.Remains;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Pidfd;
+import io.ffrtmp.governance.linux.observe.FullHeap;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -165,26 +166,48 @@ final class Conclude {
 
   /** Whatever goes wrong, there is a result, and nobody waits for ever. */
   private void conclude(GovernedJob job, Ending broken, Supplier<JobResult> conclusion) {
+    Runnable rest =
+        () ->
+            job.frozen =
+                Optional.of(freeze(job, broken, job.receipt, ResourceUsage.UNKNOWN, Evidence.NONE));
+    Runnable last = () -> unregister.accept(job);
     job.grouped.lock();
     try {
       job.frozen = Optional.of(conclusion.get());
     } catch (RuntimeException | Error e) {
-      LOG.error("job {} was not observed to its end", job.id(), e);
-      JobResult rest = freeze(job, broken, job.receipt, ResourceUsage.UNKNOWN, Evidence.NONE);
-      job.frozen = Optional.of(rest);
-      job.group.note(job.mark().disowned());
+      FullHeap.outlast(rest);
+      broken(job, e);
     } finally {
       job.grouped.unlock();
     }
     JobResult frozen = job.frozen.orElseThrow();
     finished(frozen);
-    unregister.accept(job);
+    FullHeap.outlast(last);
     job.complete(frozen);
   }
 
   private void finished(JobResult result) {
     tell(listener -> listener.finished(result));
-    JOBS.info("{}", result);
+    harmless(() -> JOBS.info("{}", result));
+  }
+
+  /** Says so, and lets go of the group, as far as that is possible. */
+  private static void broken(GovernedJob job, Throwable e) {
+    try {
+      LOG.error("job {} was not observed to its end", job.id(), e);
+      job.group.note(job.mark().disowned());
+    } catch (RuntimeException | Error again) {
+      return; // the logger, or the heap: nobody is to wait for them
+    }
+  }
+
+  /** A logger that throws, or finds no memory, is no reason to leave anybody waiting. */
+  private static void harmless(Runnable logging) {
+    try {
+      logging.run();
+    } catch (RuntimeException | Error nowhereToSaySo) {
+      return;
+    }
   }
 
   private static Evidence whereabouts(GovernedJob job) {
@@ -228,7 +251,7 @@ final class Conclude {
             ResourceUsage.UNKNOWN,
             Evidence.NONE);
     tell(listener -> listener.startFailed(result));
-    JOBS.info("{}", result);
+    harmless(() -> JOBS.info("{}", result));
     return result;
   }
 
@@ -236,9 +259,10 @@ final class Conclude {
     for (JobListener listener : listeners) {
       try {
         event.accept(listener);
-      } catch (RuntimeException | Error e) {
-        long failures = listenerFailures.incrementAndGet();
-        LOG.warn("a job listener failed, number {} here; the job is not affected", failures, e);
+      } catch (Throwable e) { // of Kotlin and others, checked ones as well
+        long number = listenerFailures.incrementAndGet();
+        String failed = "a job listener failed, number {} here; the job is not affected";
+        harmless(() -> LOG.warn(failed, number, e));
       }
     }
   }

@@ -9,6 +9,7 @@ import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import io.ffrtmp.governance.linux.libc.Pidfd;
 import io.ffrtmp.governance.linux.observe.ExitReader;
+import io.ffrtmp.governance.linux.observe.FullHeap;
 import io.ffrtmp.governance.linux.observe.Watcher;
 import java.time.Duration;
 import java.util.Map;
@@ -128,13 +129,19 @@ final class Observer {
 
   private void died(GovernedJob job) {
     job.died();
-    boolean ours = job.claim();
-    if (ours && job.child) {
-      conclude(job, () -> reap(job));
-    } else if (ours) {
-      job.pidfd.ifPresent(pidfd -> readStranger(job, pidfd));
+    Runnable end = () -> readEnd(job); // made before it is claimed: nobody else does it then
+    if (job.claim()) {
+      FullHeap.outlast(end);
     } else if (job.child) {
       job.pidfd.ifPresent(child -> linger.reap(job.group, child));
+    }
+  }
+
+  private void readEnd(GovernedJob job) {
+    if (job.child) {
+      conclude(job, () -> reap(job));
+    } else {
+      job.pidfd.ifPresent(pidfd -> readStranger(job, pidfd));
     }
   }
 
@@ -171,7 +178,8 @@ final class Observer {
             job.pidfd.ifPresent(Pidfd::close);
           }
         };
-    Runnable conclusion = () -> conclude.ended(job, last);
+    Runnable ended = () -> conclude.ended(job, last);
+    Runnable conclusion = () -> FullHeap.outlast(ended);
     if (conclude.neverBlocks(job)) {
       conclusion.run();
     } else {
@@ -190,10 +198,11 @@ final class Observer {
   }
 
   private void letGo(GovernedJob job, Consumer<GovernedJob> conclusion) {
+    Runnable letGo = () -> conclusion.accept(job);
     if (!job.claim()) {
       return;
     }
-    conclusion.accept(job);
+    FullHeap.outlast(letGo);
     if (!job.child) {
       job.token.ifPresent(watcher::forget);
       job.pidfd.ifPresent(Pidfd::close);

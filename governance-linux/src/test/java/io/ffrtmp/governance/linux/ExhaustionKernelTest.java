@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.ffrtmp.governance.CpuMax;
+import io.ffrtmp.governance.Ending.Ended;
 import io.ffrtmp.governance.Ending.NeverStarted;
 import io.ffrtmp.governance.ExitStatus.Exited;
 import io.ffrtmp.governance.ExitStatus.Signalled;
@@ -30,6 +31,8 @@ import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
+import java.io.OutputStream;
+import java.io.PrintStream;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -353,5 +356,78 @@ class ExhaustionKernelTest {
       assertThat(jvm.awaitEnd()).as("exit of %s", jvm).isZero();
       assertThat(told).contains("reaped");
     }
+  }
+
+  static final class Heap {
+    private static final int JOBS = 40;
+
+    public static void main(String[] args) throws Exception {
+      try (Governor governor = LinuxGovernor.builder().directoryName(args[0]).open()) {
+        governor.run(Workload.of("true")); // loads what is needed
+        List<StartedJob> jobs = new ArrayList<>();
+        for (int i = 0; i < JOBS; i++) {
+          jobs.add(governor.start(Workload.of("sleep", i % 2 == 0 ? "0.6" : "0.9")));
+        }
+        assertThat(filledUntil(System.nanoTime() + 2_500_000_000L)).isPositive();
+        int seen = 0;
+        for (StartedJob each : jobs) {
+          boolean exited = each.await(PATIENCE).orElseThrow().ending() instanceof Ended;
+          seen += exited ? 1 : 0;
+        }
+        assertThat(seen).isEqualTo(JOBS);
+        assertThat(governor.jobs()).isEmpty();
+        assertThat(governor.run(Workload.of("true")).exitStatus()).contains(new Exited(0));
+      }
+      RunContract.awaitWatchers(0);
+      SecondJvm.tell("all told");
+    }
+
+    /** Takes every bit of the heap that comes free, and gives all of it back at the end. */
+    private static int filledUntil(long end) {
+      Object[] taken = new Object[1 << 16];
+      int count = 0;
+      for (int size = 1 << 20; System.nanoTime() < end && count < taken.length; ) {
+        try {
+          taken[count] = new byte[size];
+          count++;
+        } catch (OutOfMemoryError full) {
+          size = Math.max(size / 2, 256);
+        }
+      }
+      return count;
+    }
+  }
+
+  @Test
+  void heap_fullWhileJobsEnd_losesNoEnd() throws Exception {
+    try (SecondJvm jvm = SecondJvm.of(Heap.class, NAME + "-heap").start()) {
+      assertThat(jvm.awaitEnd()).as("exit of %s", jvm).isZero();
+      jvm.hear("all told");
+    }
+  }
+
+  static final class Logger {
+    public static void main(String[] args) throws Exception {
+      Governor governor = LinuxGovernor.builder().directoryName(args[0]).open();
+      governor.run(Workload.of("true"));
+      System.setErr(
+          new PrintStream(OutputStream.nullOutputStream()) {
+            @Override
+            public void println(String line) {
+              throw new IllegalStateException("no room for the log");
+            }
+          });
+      assertThat(governor.run(Workload.of("true")).exitStatus()).contains(new Exited(0));
+      StartedJob job = governor.start(Workload.of("sleep", "60"));
+      assertThat(job.detach().verdict()).isEqualTo(Verdict.DETACHED_WORKLOAD_CONTINUES);
+      job.kill();
+      assertThat(governor.jobs()).isEmpty();
+      governor.close();
+    }
+  }
+
+  @Test
+  void logger_thatThrows_keepsNobodyWaiting() throws Exception {
+    SecondJvm.of(Logger.class, NAME + "-logger").succeed();
   }
 }

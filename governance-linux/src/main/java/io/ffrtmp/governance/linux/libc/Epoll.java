@@ -20,6 +20,7 @@ public final class Epoll implements AutoCloseable {
   private static final int SIZE = DATA + 8;
 
   private final byte[] events = new byte[CAPACITY * SIZE];
+  private final ByteBuffer told = Libc.buffer(events); // made now: a full heap loses no event
   private final int epoll;
   private final int wake;
   private boolean closed; // then the numbers may be of somebody else's files
@@ -63,7 +64,6 @@ public final class Epoll implements AutoCloseable {
    */
   public void await(int patience, LongConsumer ready) {
     int count = Raw.epoll_wait(epoll, events, CAPACITY, patience);
-    ByteBuffer told = Libc.buffer(events);
     for (int i = 0; i < count; i++) {
       long token = told.getLong(i * SIZE + DATA);
       if (token != WAKE) {

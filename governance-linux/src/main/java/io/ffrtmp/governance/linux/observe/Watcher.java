@@ -10,6 +10,7 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,12 +26,13 @@ public final class Watcher implements AutoCloseable {
 
   private record Watch(int fd, BooleanSupplier due, Runnable ready) {}
 
-  private record Deadline(long nanos, long token, Runnable late) {}
+  private record Deadline(long nanos, Long token, Runnable late) {}
 
   private final Epoll epoll = new Epoll();
   private final Map<Long, Watch> watches = new ConcurrentHashMap<>();
   private final Queue<Deadline> deadlines = new ArrayDeque<>(); // the watcher's thread alone
   private final AtomicLong tokens = new AtomicLong();
+  private long event; // told of just now; the watcher's thread alone
   private volatile boolean closing;
 
   /** Starts the thread, a daemon; EAGAIN if there is none to be had. */
@@ -104,9 +106,17 @@ public final class Watcher implements AutoCloseable {
   }
 
   private void run() {
+    Runnable tell = this::tell; // made now: a full heap loses no event
+    Runnable giveUp = this::giveUp;
+    LongConsumer each =
+        token -> {
+          event = token;
+          FullHeap.outlast(tell);
+        };
+    Runnable round = () -> epoll.await(patience(), each);
     while (!closing || !watches.isEmpty()) {
-      epoll.await(patience(), this::tell);
-      giveUp();
+      FullHeap.outlast(round);
+      FullHeap.outlast(giveUp);
     }
     epoll.close();
   }
@@ -124,16 +134,18 @@ public final class Watcher implements AutoCloseable {
   private void giveUp() {
     long now = System.nanoTime();
     while (!deadlines.isEmpty() && deadlines.peek().nanos - now < 0) {
-      Deadline passed = deadlines.remove();
-      if (forget(passed.token)) {
+      Deadline passed = deadlines.peek();
+      boolean late = forget(passed.token);
+      deadlines.remove();
+      if (late) {
         call(passed.late);
       }
     }
   }
 
-  private void tell(long token) {
-    Watch watch = watches.get(token);
-    if (watch != null && isDue(watch) && take(token) != null) {
+  private void tell() {
+    Watch watch = watches.get(event);
+    if (watch != null && isDue(watch) && take(event) != null) {
       call(watch.ready);
     }
   }
@@ -141,17 +153,27 @@ public final class Watcher implements AutoCloseable {
   private static boolean isDue(Watch watch) {
     try {
       return watch.due.getAsBoolean();
+    } catch (OutOfMemoryError full) {
+      throw full;
     } catch (RuntimeException | Error e) {
-      LOG.error("a watcher's condition failed", e);
+      complain(e);
       return true;
     }
   }
 
   private static void call(Runnable callback) {
     try {
-      callback.run();
+      FullHeap.outlast(callback);
     } catch (RuntimeException | Error e) {
+      complain(e);
+    }
+  }
+
+  private static void complain(Throwable e) {
+    try {
       LOG.error("a watcher's callback failed", e);
+    } catch (RuntimeException | Error alsoTheLogger) {
+      return; // there is nowhere else to say so, and others are to be told
     }
   }
 
