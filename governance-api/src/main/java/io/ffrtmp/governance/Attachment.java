@@ -64,7 +64,10 @@ public final class Attachment extends WireValue {
     return set("intent", Checks.intent(word));
   }
 
-  /** Inside these limits, beneath those that it has already. */
+  /**
+   * Inside these limits, beneath those that it has already. A {@code cpu.weight} weighs among the
+   * jobs that were attached out of the same cgroup; against others that cgroup's own weight does.
+   */
   public Attachment limits(Limits asked) {
     return set("limits", asked);
   }

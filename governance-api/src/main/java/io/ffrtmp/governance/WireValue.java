@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Function;
@@ -49,7 +50,7 @@ abstract class WireValue extends Value {
   /** A copy of the state, with this key at the end. */
   final Map<String, Object> with(String key, Object value) {
     Map<String, Object> more = new LinkedHashMap<>(json);
-    more.put(key, value);
+    more.put(key, Objects.requireNonNull(value, key));
     return more;
   }
 

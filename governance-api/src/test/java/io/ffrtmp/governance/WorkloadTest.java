@@ -2,6 +2,7 @@ package io.ffrtmp.governance;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -201,5 +202,15 @@ class WorkloadTest {
   void toString_secretsGiven_tellsNone() {
     Workload workload = Workload.of("curl", "-u", "secret").environment("TOKEN", "secret");
     assertThat(workload).hasToString("Workload[curl, 2 arguments]");
+  }
+
+  @Example
+  @SuppressWarnings("NullAway") // what a caller without it may do
+  void null_isRefusedWhereItIsGiven() {
+    Workload workload = Workload.of("true");
+    assertThatNullPointerException().isThrownBy(() -> workload.limits(null));
+    assertThatNullPointerException().isThrownBy(() -> workload.stdout(null));
+    assertThatNullPointerException().isThrownBy(() -> workload.stderr(null));
+    assertThatNullPointerException().isThrownBy(() -> Attachment.of(5678).limits(null));
   }
 }

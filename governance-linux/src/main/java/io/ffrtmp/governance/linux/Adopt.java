@@ -88,7 +88,7 @@ final class Adopt {
     Residence residence = Residence.of(files, hierarchies, pid);
     Supplier<Set<Integer>> tree = () -> ProcessTree.of(pid);
     refuseBeforehand(asked, target, residence, tree);
-    Home home = asked.leaveUnit() ? base.home() : residence.home(base.home(), tree);
+    Home home = asked.leaveUnit() ? base.home() : residence.home(base.home(), asked.limits(), tree);
     Mark mark = Mark.of(id, Mode.ATTACH, asked.intent(), asked.limits());
     mark = home.placed(mark.leader(pid, target.stat().startTime()));
     mark = asked.leaveUnit() ? residence.left(mark) : mark;

@@ -38,8 +38,9 @@ final class HostProbe {
                 Capability.of("native", State.BLOCKING, reason)
                     .cure(
                         "glibc 2.34 or later is needed; allow native access"
-                            + " (--enable-native-access=ALL-UNNAMED), and where the temporary"
-                            + " directory is noexec point -Djna.tmpdir= to one that is not"))
+                            + " (--enable-native-access=ALL-UNNAMED, or com.sun.jna on the module path),"
+                            + " and where the temporary directory is noexec point -Djna.tmpdir="
+                            + " to one that is not"))
         .or(HostProbe::foreignProc)
         .or(HostProbe::hiddenBoot)
         .or(HostProbe::noPidfd);

@@ -39,6 +39,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -185,6 +186,11 @@ public final class LinuxGovernor implements Governor {
       JobStart facts = JobStart.of(id, OptionalLong.empty(), Mode.RUN, workload.intent(), time);
       Receipt receipt = start == null ? Receipt.EMPTY : start.receipt();
       throw failed(facts, nanos, e.failure(), receipt);
+    } catch (RuntimeException | Error e) { // none is expected: no group of it stays with us
+      if (group != null) {
+        linger.remove(group, () -> mark.disowned().ended());
+      }
+      throw e;
     }
   }
 
@@ -314,7 +320,7 @@ public final class LinuxGovernor implements Governor {
 
     /** Tells this listener of every observation. May be called for several. */
     public Builder listener(JobListener listener) {
-      listeners.add(listener);
+      listeners.add(Objects.requireNonNull(listener, "listener"));
       return this;
     }
 

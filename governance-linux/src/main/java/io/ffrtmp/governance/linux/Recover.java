@@ -106,10 +106,13 @@ final class Recover {
       }
     } else {
       Leftovers.Claim claim = found.home().leftovers().claim(found.id());
+      Optional<ProcessKey> claimed = claim.mark().flatMap(Mark::leader);
       if (claim.mark().isEmpty()) {
         leave(found, claim.refusal());
+      } else if (claimed.isEmpty()) { // meanwhile another recovery told its end
+        linger.keep(group, claim.mark().get().disowned());
       } else {
-        return take(found, claim.mark().get(), leader.get(), group);
+        return take(found, claim.mark().get(), claimed.get(), group);
       }
     }
     return false;

@@ -24,6 +24,8 @@ import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -373,6 +375,26 @@ class AttachKernelTest {
     assertRefused(of(process).limits(Limits.NONE.memoryMaxBytes(4096)), Reason.MEMORY_IN_USE);
     assertThat(state()).isEqualTo(before);
     assertThat(process.isAlive()).isTrue();
+  }
+
+  @Test
+  void home_thatAnotherUserMadeAndHolds_holdsUpNobody() throws Exception {
+    assumeTrue(LinuxHost.root(), "needs root to be more than the other user");
+    LinuxHost.assumeProgram("flock");
+    Process process = sleeper();
+    List<Process> holders = new ArrayList<>();
+    for (Path group : unit.groups()) {
+      Path home = Files.createDirectory(group.resolve("ffrtmp"));
+      Files.setAttribute(home, "unix:uid", 65_534);
+      List<String> hold = new ArrayList<>(SecondJvm.asUser(65_534));
+      hold.addAll(List.of("flock", home.toString(), "sleep", "600"));
+      holders.add(unit.outside(new ProcessBuilder(hold)));
+    }
+    RunContract.soon().until(() -> holders.stream().allMatch(it -> it.descendants().count() == 1));
+    AttachedJob job = governor.attach(of(process).limits(GENEROUS));
+    assertThat(job.receipt().limits()).allMatch(each -> each.status() == Status.DENIED);
+    assertThat(job.receipt().moved().orElseThrow().notMoved()).hasSize(1);
+    job.release();
   }
 
   @Test

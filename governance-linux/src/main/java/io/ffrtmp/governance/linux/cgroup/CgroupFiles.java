@@ -95,6 +95,10 @@ public interface CgroupFiles {
   default Lock lock(String directory, boolean wait) throws ErrnoException {
     Lock lock = new Lock(open(directory));
     try {
+      int owner = Libc.stat(lock.fd).user();
+      if (owner != Libc.geteuid()) { // who could hold it for ever, and plant marks in it
+        throw new ErrnoException(Errno.EACCES, directory + " belongs to user " + owner);
+      }
       Libc.flock(lock.fd, wait ? Libc.LOCK_EX : Libc.LOCK_EX | Libc.LOCK_NB);
       return lock;
     } catch (ErrnoException e) {

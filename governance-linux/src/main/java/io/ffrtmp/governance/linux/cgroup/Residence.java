@@ -1,6 +1,7 @@
 package io.ffrtmp.governance.linux.cgroup;
 
 import io.ffrtmp.governance.LimitOutcome.Status;
+import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
@@ -151,15 +152,20 @@ public final class Residence {
 
   /**
    * The home of a job inside the residence. On v2 there is none where others live beside the
-   * workload: a group that has processes can't hand down controllers.
+   * workload: a group that has processes can't hand down controllers. On v1 none for the CPU, where
+   * no limit of that is asked for: those beside it would each weigh as much as the whole group.
    *
    * @param base whose jobs' homes are called alike
    * @param tree finds the processes of the workload
    */
-  public Home home(Home base, Supplier<Set<Integer>> tree) throws ErrnoException {
+  public Home home(Home base, Limits asked, Supplier<Set<Integer>> tree) throws ErrnoException {
+    boolean cpu = asked.cpuMax().isPresent() || asked.cpuWeight().isPresent();
     Map<String, Refusal> missing = new HashMap<>();
     List<Group> places = new ArrayList<>();
     for (Group each : groups) {
+      if (!cpu && !each.unified() && each.holds("cpu") && groups.size() > 1) {
+        continue;
+      }
       List<Integer> others = each.unified() ? others(each, tree) : List.of();
       if (others.isEmpty()) {
         places.add(each);
