@@ -3,6 +3,7 @@ package io.ffrtmp.governance.linux;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.ffrtmp.governance.Capability;
 import io.ffrtmp.governance.CpuMax;
 import io.ffrtmp.governance.Evidence.OomCause;
 import io.ffrtmp.governance.ExitStatus.Exited;
@@ -47,6 +48,8 @@ class LimitsBiteKernelTest extends RunContract {
   void memoryMax_ofAFewPages_isTheWorkloadsOwnEnd_whereverItBites() throws Exception {
     assumeTrue(tree.has("memory"), "needs the memory controller");
     assumeNoSwap();
+    Capability spawn = governor.host().capability("spawn").orElseThrow();
+    assumeTrue(spawn.detail().startsWith("held at a gate"), "born there, it gets no memory at all");
     Limits few = Limits.NONE.memoryMaxBytes(4096);
     for (int i = 0; i < 200; i++) { // at the gate, in its shell, or beyond
       JobResult result = governor.run(Workload.of("/bin/true").limits(few));
