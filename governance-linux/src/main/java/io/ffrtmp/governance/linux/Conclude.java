@@ -192,10 +192,13 @@ final class Conclude {
   }
 
   /** Says so, and lets go of the group, as far as that is possible. */
-  private static void broken(GovernedJob job, Throwable e) {
+  private void broken(GovernedJob job, Throwable e) {
     try {
       LOG.error("job {} was not observed to its end", job.id(), e);
       job.group.note(job.mark().disowned());
+      if (job.hasDied()) {
+        linger.removeWhenEmpty(job.group);
+      }
     } catch (RuntimeException | Error again) {
       return; // the logger, or the heap: nobody is to wait for them
     }

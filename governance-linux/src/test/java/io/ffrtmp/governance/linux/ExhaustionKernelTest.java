@@ -379,6 +379,7 @@ class ExhaustionKernelTest {
         assertThat(governor.run(Workload.of("true")).exitStatus()).contains(new Exited(0));
       }
       RunContract.awaitWatchers(0);
+      assertThat(LinuxHost.cgroupsNamed(args[0])).isEmpty();
       SecondJvm.tell("all told");
     }
 
@@ -420,9 +421,11 @@ class ExhaustionKernelTest {
       assertThat(governor.run(Workload.of("true")).exitStatus()).contains(new Exited(0));
       StartedJob job = governor.start(Workload.of("sleep", "60"));
       assertThat(job.detach().verdict()).isEqualTo(Verdict.DETACHED_WORKLOAD_CONTINUES);
-      job.kill();
       assertThat(governor.jobs()).isEmpty();
       governor.close();
+      ProcessHandle.of(job.pid()).orElseThrow().destroyForcibly();
+      RunContract.awaitWatchers(0);
+      assertThat(LinuxHost.cgroupsNamed(args[0])).isEmpty();
     }
   }
 
