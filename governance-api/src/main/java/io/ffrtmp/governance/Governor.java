@@ -72,7 +72,9 @@ public interface Governor extends AutoCloseable {
   /**
    * Stops watching every job, as {@link Job#detach()} does for one: their results are frozen as
    * {@link Ending.Detached}, the workloads go on inside their limits. Waits for a start that is
-   * half done. Idempotent and not interruptible.
+   * half done, and for the listeners that are told of it. Idempotent and not interruptible.
+   *
+   * @throws IllegalStateException if a listener that is told of a start calls it
    */
   @Override
   void close();

@@ -7,8 +7,8 @@ package io.ffrtmp.governance;
  *
  * <p>Called on the thread that starts or concludes the job, before its future completes; calls for
  * different jobs may overlap. A listener that throws is counted and harms nobody; one that blocks
- * delays results, never a workload. It must not wait for jobs, nor close the governor: it holds a
- * thread that concludes them, or a start that is half done.
+ * delays results and {@link Governor#close()}, never a workload. It must not wait for jobs, nor
+ * close the governor: it holds a thread that concludes them, or a start that is half done.
  */
 public interface JobListener {
   /**

@@ -135,11 +135,18 @@ final class Foreground {
       complete = true;
     } finally {
       if (!complete) {
-        releaseAll(jobs);
-        jobs.stream()
-            .filter(each -> !unreleased.contains(each.id()))
-            .forEach(each -> Ffrtmp.sayReleased(err, each.release())); // says how that went
+        rollBack(jobs);
       }
+    }
+  }
+
+  /** Before a shutdown under way can let go of them otherwise. */
+  private void rollBack(List<AttachedJob> jobs) {
+    synchronized (jobs) {
+      releaseAll(jobs);
+      jobs.stream()
+          .filter(each -> !unreleased.contains(each.id()))
+          .forEach(each -> Ffrtmp.sayReleased(err, each.release())); // how that went
     }
   }
 

@@ -160,7 +160,9 @@ final class Adopt {
   private static void prove(Identity target, JobGroup group, Move move) throws ErrnoException {
     int pid = target.pid();
     if (target.pidfd().ended()) {
-      move.tookStrangerBack(pid, target.stat());
+      if (group.exists()) { // else nobody was moved
+        move.tookStrangerBack(pid, target.stat());
+      }
       throw Identity.ended(pid);
     }
     if (group.exists() && !group.holds(pid)) {

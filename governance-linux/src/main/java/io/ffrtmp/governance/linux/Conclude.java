@@ -67,14 +67,22 @@ final class Conclude {
 
   /** The leader has ended: its status and its group are read, the group is removed. */
   void ended(GovernedJob job, Supplier<ExitStatus> status) {
-    Ending broken = new Ended(new Unknown(Cause.OBSERVATION_BROKE));
+    ExitStatus lost = new Unknown(Cause.OBSERVATION_BROKE);
+    Evidence[] found = {Evidence.NONE};
+    Runnable look =
+        () -> {
+          if (job.group.unified()) { // v1 tells nothing of the dead
+            found[0] = whereabouts(job);
+          }
+          job.exit(status);
+        };
     conclude(
         job,
-        broken,
+        () -> new Ended(job.exit(() -> lost)),
         () -> {
-          // v1 tells nothing of the dead
-          Evidence evidence = job.group.unified() ? whereabouts(job) : Evidence.NONE;
-          return ended(job, evidence, status.get());
+          FullHeap.outlast(look);
+          job.pidfd.ifPresent(Pidfd::close);
+          return ended(job, found[0], job.exit(status));
         });
   }
 
@@ -91,7 +99,7 @@ final class Conclude {
     if (group.placed()) {
       evidence = evidence.survivors(gone ? 0 : group.members().size());
     }
-    if (!gone) {
+    if (!gone && !group.isAnothers(job.mark())) {
       linger.keep(group, job.mark().disowned().ended());
     }
     return freeze(job, new Ended(status), receipt, usage, evidence);
@@ -101,7 +109,7 @@ final class Conclude {
   void detached(GovernedJob job) {
     conclude(
         job,
-        new Detached(),
+        Detached::new,
         () -> {
           Receipt receipt = job.group.limits().readBack(job.receipt);
           ResourceUsage usage = job.group.usage();
@@ -118,7 +126,7 @@ final class Conclude {
   void released(GovernedJob job) {
     conclude(
         job,
-        new Detached(),
+        Detached::new,
         () -> {
           Evidence evidence = whereabouts(job);
           Receipt before = job.group.limits().readBack(job.receipt);
@@ -164,52 +172,66 @@ final class Conclude {
     return result;
   }
 
-  /** Whatever goes wrong, there is a result, and nobody waits for ever. */
-  private void conclude(GovernedJob job, Ending broken, Supplier<JobResult> conclusion) {
+  /**
+   * Whatever goes wrong, there is a result, once, and nobody waits for ever. What must be done is
+   * made beforehand: later the heap may be full.
+   */
+  private void conclude(GovernedJob job, Supplier<Ending> broken, Supplier<JobResult> conclusion) {
     Runnable rest =
-        () ->
-            job.frozen =
-                Optional.of(freeze(job, broken, job.receipt, ResourceUsage.UNKNOWN, Evidence.NONE));
-    Runnable last = () -> unregister.accept(job);
+        () -> {
+          Evidence none = Evidence.NONE;
+          JobResult result = freeze(job, broken.get(), job.receipt, ResourceUsage.UNKNOWN, none);
+          job.frozen = Optional.of(result);
+        };
+    Runnable left = () -> leave(job);
+    Runnable told = () -> finished(job.frozen.orElseThrow());
+    Runnable unregistered = () -> unregister.accept(job);
     job.grouped.lock();
     try {
+      if (job.frozen.isPresent()) {
+        return;
+      }
       job.frozen = Optional.of(conclusion.get());
     } catch (RuntimeException | Error e) {
       FullHeap.outlast(rest);
-      broken(job, e);
+      complain(job, e);
+      FullHeap.outlast(left);
     } finally {
       job.grouped.unlock();
     }
-    JobResult frozen = job.frozen.orElseThrow();
-    finished(frozen);
-    FullHeap.outlast(last);
-    job.complete(frozen);
+    FullHeap.outlast(told);
+    FullHeap.outlast(unregistered);
+    job.complete(job.frozen.orElseThrow());
+  }
+
+  private static void complain(GovernedJob job, Throwable e) {
+    try {
+      LOG.error("job {} was not observed to its end", job.id(), e);
+    } catch (RuntimeException | Error nowhereToSaySo) {
+      return;
+    }
+  }
+
+  /** Of what could not be concluded as it should. */
+  private void leave(GovernedJob job) {
+    if (job.hasDied()) {
+      job.pidfd.ifPresent(Pidfd::close);
+      linger.remove(job.group, () -> job.mark().disowned().ended());
+    } else {
+      job.group.note(job.mark().disowned());
+    }
   }
 
   private void finished(JobResult result) {
     tell(listener -> listener.finished(result));
-    harmless(() -> JOBS.info("{}", result));
+    log(result);
   }
 
-  /** Says so, and lets go of the group, as far as that is possible. */
-  private void broken(GovernedJob job, Throwable e) {
+  private static void log(JobResult result) {
     try {
-      LOG.error("job {} was not observed to its end", job.id(), e);
-      job.group.note(job.mark().disowned());
-      if (job.hasDied()) {
-        linger.removeWhenEmpty(job.group);
-      }
-    } catch (RuntimeException | Error again) {
-      return; // the logger, or the heap: nobody is to wait for them
-    }
-  }
-
-  /** A logger that throws, or finds no memory, is no reason to leave anybody waiting. */
-  private static void harmless(Runnable logging) {
-    try {
-      logging.run();
+      JOBS.info("{}", result);
     } catch (RuntimeException | Error nowhereToSaySo) {
-      return;
+      return; // a logger that throws, or finds no memory, leaves nobody waiting
     }
   }
 
@@ -254,7 +276,7 @@ final class Conclude {
             ResourceUsage.UNKNOWN,
             Evidence.NONE);
     tell(listener -> listener.startFailed(result));
-    harmless(() -> JOBS.info("{}", result));
+    log(result);
     return result;
   }
 
@@ -263,10 +285,17 @@ final class Conclude {
       try {
         event.accept(listener);
       } catch (Throwable e) { // of Kotlin and others, checked ones as well
-        long number = listenerFailures.incrementAndGet();
-        String failed = "a job listener failed, number {} here; the job is not affected";
-        harmless(() -> LOG.warn(failed, number, e));
+        failed(e);
       }
+    }
+  }
+
+  private void failed(Throwable e) {
+    try {
+      long failures = listenerFailures.incrementAndGet();
+      LOG.warn("a job listener failed, number {} here; the job is not affected", failures, e);
+    } catch (RuntimeException | Error nowhereToSaySo) {
+      return; // the others are told all the same
     }
   }
 }

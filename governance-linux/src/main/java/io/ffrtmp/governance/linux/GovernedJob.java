@@ -1,5 +1,6 @@
 package io.ffrtmp.governance.linux;
 
+import io.ffrtmp.governance.ExitStatus;
 import io.ffrtmp.governance.JobResult;
 import io.ffrtmp.governance.JobStart;
 import io.ffrtmp.governance.Mode;
@@ -18,6 +19,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /** What every job is: its facts, its group, its descriptor, and one result, concluded once. */
 abstract class GovernedJob {
@@ -39,6 +42,7 @@ abstract class GovernedJob {
   volatile OptionalLong token = OptionalLong.empty();
 
   private volatile Optional<End> end = Optional.empty();
+  private @Nullable ExitStatus exit; // by whoever concludes the job
 
   /** Nobody else has it: what hangs on a future is run by who completes it, or waits for it. */
   private final CompletableFuture<JobResult> result = new CompletableFuture<>();
@@ -91,6 +95,16 @@ abstract class GovernedJob {
   /** Whether that is known here. */
   final boolean hasDied() {
     return end.isPresent();
+  }
+
+  /** How it ended, which can be read once: the kernel tells no second time. */
+  final ExitStatus exit(Supplier<ExitStatus> read) {
+    ExitStatus known = exit;
+    if (known == null) {
+      known = read.get();
+      exit = known;
+    }
+    return known;
   }
 
   /** When the observation ended: when the leader died, else now. */
@@ -193,6 +207,10 @@ abstract class GovernedJob {
 
   /** The result, once somebody concludes the observation. */
   final JobResult outcome() {
+    if (frozen.isEmpty() && grouped.isHeldByCurrentThread()) {
+      throw new IllegalStateException(
+          "job " + id() + " has ended, which is told once listeners know of its start: wait later");
+    }
     return frozen.orElseGet(result::join);
   }
 

@@ -63,7 +63,7 @@ final class HostProbe {
       Pidfd.open(ours).close();
       return Optional.empty();
     } catch (ErrnoException e) {
-      boolean shortage = e.errno() == Errno.EMFILE || e.errno() == Errno.ENFILE;
+      boolean shortage = List.of(Errno.EMFILE, Errno.ENFILE, Errno.ENOMEM).contains(e.errno());
       return shortage
           ? Optional.empty() // which opening a governor meets, and tells
           : Optional.of(

@@ -8,6 +8,7 @@ import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import io.ffrtmp.governance.linux.libc.Pidfd;
 import io.ffrtmp.governance.linux.observe.ExitReader;
+import io.ffrtmp.governance.linux.observe.FullHeap;
 import io.ffrtmp.governance.linux.observe.Watcher;
 import java.nio.charset.StandardCharsets;
 import java.util.OptionalInt;
@@ -116,7 +117,7 @@ final class Linger {
 
   private void changed(JobGroup group, int events) {
     Libc.close(events);
-    removeWhenEmpty(group);
+    FullHeap.outlast(() -> removeWhenEmpty(group));
   }
 
   /** Watches one member; when it ends, the next that is left. */
@@ -141,7 +142,7 @@ final class Linger {
 
   private void ended(JobGroup group, Pidfd member) {
     member.close();
-    removeWhenEmpty(group);
+    FullHeap.outlast(() -> removeWhenEmpty(group));
   }
 
   /** Has a child that can't be watched now reaped all the same, and its group removed. */

@@ -46,7 +46,6 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -81,7 +80,7 @@ public final class LinuxGovernor implements Governor {
   private final AtomicBoolean canBeBorn;
   private final Set<String> ids = ConcurrentHashMap.newKeySet();
   private final Map<String, GovernedJob> jobs = new ConcurrentHashMap<>();
-  private final ReadWriteLock opened = new ReentrantReadWriteLock();
+  private final ReentrantReadWriteLock opened = new ReentrantReadWriteLock();
   private volatile boolean closed;
   private volatile Optional<HostReport> host = Optional.empty();
 
@@ -278,6 +277,10 @@ public final class LinuxGovernor implements Governor {
 
   @Override
   public void close() {
+    if (opened.getReadHoldCount() > 0) {
+      throw new IllegalStateException(
+          "a listener that is told of a start can't close its governor");
+    }
     opened.writeLock().lock();
     try {
       if (closed) {

@@ -49,7 +49,8 @@ final class LinuxStartedJob extends GovernedJob implements StartedJob {
       if (!watched()) {
         return List.of();
       }
-      List<Long> alive = group.killAll() ? List.of() : killMembers();
+      boolean ours = !group.isAnothers(mark());
+      List<Long> alive = !ours || group.killAll() ? List.of() : killMembers();
       signal(Signal.KILL); // the leader may live elsewhere: not placed, or moved by somebody else
       return alive;
     } catch (ErrnoException e) {

@@ -141,7 +141,7 @@ final class Move {
   boolean tookStrangerBack(int pid, ProcStat before) throws ErrnoException {
     Optional<ProcStat> stranger = stat(pid).filter(it -> it.startTime() != before.startTime());
     if (stranger.isPresent()) {
-      residence.takeToParent(pid, stranger.get().parent());
+      residence.takeToParent(pid, stranger.get().parent(), group);
     }
     return stranger.isPresent();
   }

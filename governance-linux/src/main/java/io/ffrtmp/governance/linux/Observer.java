@@ -90,7 +90,7 @@ final class Observer {
   private Runnable observeChild(GovernedJob child) {
     try {
       observe(child);
-      return child.pidfd.isPresent() ? () -> {} : () -> died(child);
+      return child.pidfd.isPresent() ? () -> {} : () -> died(child, () -> readEnd(child));
     } catch (ErrnoException e) {
       LOG.warn("job {} runs, governed, but can't be watched", child.id(), e);
       return () -> unwatchable(child);
@@ -101,7 +101,8 @@ final class Observer {
     if (job.pidfd.isPresent()) {
       int fd = job.pidfd.get().fd();
       int mask = Epoll.EPOLLIN | Epoll.EPOLLET;
-      long token = watcher.watch(fd, mask, () -> isOurs(job), () -> died(job));
+      Runnable end = () -> readEnd(job); // made now: then the heap may be full
+      long token = watcher.watch(fd, mask, () -> isOurs(job), () -> died(job, end));
       job.token = OptionalLong.of(token);
     } else if (Libc.access("/proc/" + job.pid(), Libc.F_OK) == 0) {
       throw new ErrnoException(Errno.EMFILE, "pidfd_open of process " + job.pid());
@@ -127,13 +128,12 @@ final class Observer {
     return !(job.child && job.heldByTracer());
   }
 
-  private void died(GovernedJob job) {
+  private void died(GovernedJob job, Runnable end) {
     job.died();
-    Runnable end = () -> readEnd(job); // made before it is claimed: nobody else does it then
     if (job.claim()) {
       FullHeap.outlast(end);
     } else if (job.child) {
-      job.pidfd.ifPresent(child -> linger.reap(job.group, child));
+      FullHeap.outlast(() -> job.pidfd.ifPresent(child -> linger.reap(job.group, child)));
     }
   }
 
@@ -159,7 +159,8 @@ final class Observer {
     try {
       Runnable reaped = () -> conclude(job, () -> reaped(pidfd));
       Runnable late = () -> conclude(job, () -> ExitReader.zombie(pidfd, Cause.UNREAPED));
-      watcher.watch(pidfd.fd(), 0, reaped, PATIENCE, late);
+      watcher.watch(
+          pidfd.fd(), 0, () -> FullHeap.outlast(reaped), PATIENCE, () -> FullHeap.outlast(late));
     } catch (ErrnoException e) {
       conclude(job, () -> new Unknown(Cause.OBSERVATION_BROKE));
     }
@@ -170,15 +171,7 @@ final class Observer {
   }
 
   private void conclude(GovernedJob job, Supplier<ExitStatus> status) {
-    Supplier<ExitStatus> last =
-        () -> {
-          try {
-            return status.get();
-          } finally {
-            job.pidfd.ifPresent(Pidfd::close);
-          }
-        };
-    Runnable ended = () -> conclude.ended(job, last);
+    Runnable ended = () -> conclude.ended(job, status);
     Runnable conclusion = () -> FullHeap.outlast(ended);
     if (conclude.neverBlocks(job)) {
       conclusion.run();

@@ -127,7 +127,13 @@ final class Recover {
     Optional<Pidfd> pidfd = Optional.empty();
     try {
       pidfd = leader.alive() ? Optional.of(Pidfd.open(leader.pid())) : Optional.empty();
-      if (pidfd.isPresent() && leader.alive()) { // still, so the descriptor is its own
+      if (pidfd.isPresent() && leader.alive() && !leader.isSeen()) {
+        pidfd.get().close();
+        group.note(mark.disowned());
+        leave(found, "its process " + leader.pid() + " is hidden from us (hidepid, proc(5))");
+        return false;
+      }
+      if (pidfd.isPresent() && leader.isSeen()) { // still, so the descriptor is its own
         watch(mark, leader, group, pidfd.get());
         return true;
       }

@@ -15,6 +15,7 @@ import io.ffrtmp.governance.ExitStatus;
 import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.JobIdInUseException;
 import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.LimitOutcome;
 import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Moved;
@@ -392,9 +393,17 @@ class AttachKernelTest {
     }
     RunContract.soon().until(() -> holders.stream().allMatch(it -> it.descendants().count() == 1));
     AttachedJob job = governor.attach(of(process).limits(GENEROUS));
-    assertThat(job.receipt().limits()).allMatch(each -> each.status() == Status.DENIED);
+    for (LimitOutcome each : job.receipt().limits()) {
+      assertThat(each.status()).isEqualTo(Status.DENIED);
+      assertThat(each.cure().orElseThrow())
+          .endsWith(" belongs to user 65534: remove it, or name another");
+    }
     assertThat(job.receipt().moved().orElseThrow().notMoved()).hasSize(1);
     job.release();
+    for (Path group : unit.groups()) {
+      assertThat(JobTree.pids(group)).contains(process.pid());
+      assertThat(group.resolve("ffrtmp/stream")).doesNotExist();
+    }
   }
 
   @Test

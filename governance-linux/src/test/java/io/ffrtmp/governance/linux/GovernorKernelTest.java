@@ -462,6 +462,28 @@ class GovernorKernelTest extends RunContract {
   }
 
   @Test
+  void listener_ofAStart_thatWaitsForWhatWaitsForIt_isRefusedInstead() throws Exception {
+    List<String> refused = new ArrayList<>();
+    JobListener eager =
+        new JobListener() {
+          @Override
+          public void started(JobStart start) {
+            long pid = start.pid().orElseThrow();
+            soon().until(() -> JobTree.state(pid).filter(state -> state != 'Z').isEmpty());
+            for (Runnable each :
+                List.<Runnable>of(governor.jobs().get(0)::detach, governor::close)) {
+              assertThatThrownBy(each::run).isInstanceOf(IllegalStateException.class);
+              refused.add("refused");
+            }
+          }
+        };
+    governor = open(LinuxGovernor.builder().listener(eager));
+    StartedJob job = governor.start(sh("exit 3"));
+    assertThat(job.await(PATIENCE).orElseThrow().exitStatus()).contains(new Exited(3));
+    assertThat(refused).hasSize(2);
+  }
+
+  @Test
   void listener_thatBlocks_delaysItsResultOnly() throws Exception {
     CountDownLatch release = new CountDownLatch(1);
     JobListener blocking =

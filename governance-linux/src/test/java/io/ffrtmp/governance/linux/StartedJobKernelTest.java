@@ -2,6 +2,7 @@ package io.ffrtmp.governance.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.ffrtmp.governance.Ending.Detached;
 import io.ffrtmp.governance.ExitStatus.Exited;
@@ -14,7 +15,11 @@ import io.ffrtmp.governance.Mode;
 import io.ffrtmp.governance.Signal;
 import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.Verdict;
+import io.ffrtmp.governance.Workload;
 import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
+import io.ffrtmp.governance.linux.cgroup.Mark;
+import io.ffrtmp.governance.linux.cgroup.ProcessKey;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -62,6 +67,27 @@ class StartedJobKernelTest extends RunContract {
     assertThat(dir.resolve("log")).hasContent("got");
     assertThat(job.signal(Signal.TERM)).as("after the end").isFalse();
     assertThat(job.kill()).as("after the end").isEmpty();
+  }
+
+  @Test
+  void kill_ofAJobWhoseGroupIsAnothersByNow_sparesThat() throws Exception {
+    assumeTrue(!tree.unified("memory"), "on v2 a process can't be taken to the group above");
+    StartedJob job = governor.start(Workload.of("sleep", "60").jobId("twice"));
+    for (Path group : tree.groups("twice")) {
+      JobTree.move(job.pid(), group.getParent().getParent());
+      soon().ignoreExceptions().until(() -> Files.deleteIfExists(group)); // v1 lags behind
+    }
+    StartedJob second = open(LinuxGovernor.builder()).start(held("again").jobId("twice"));
+    assertThat(job.kill()).isEmpty();
+    assertThat(job.await(PATIENCE).orElseThrow().exitStatus())
+        .contains(new Signalled(Signal.KILL, false));
+    assertThat(JobTree.alive(second.pid())).isTrue();
+    Path primary = tree.group("memory", "twice");
+    byte[] mark = CgroupFiles.kernel().mark(primary.toString()).orElseThrow();
+    assertThat(Mark.parse(mark).flatMap(Mark::leader).map(ProcessKey::pid))
+        .contains((int) second.pid());
+    assertThat(second.signal(Signal.TERM)).isTrue();
+    second.await(PATIENCE).orElseThrow();
   }
 
   @Test

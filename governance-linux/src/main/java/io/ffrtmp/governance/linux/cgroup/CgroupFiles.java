@@ -22,6 +22,9 @@ public interface CgroupFiles {
    */
   String MARK = "user.ffrtmp";
 
+  /** What is told of a directory that we neither lock nor trust. */
+  String FOREIGN = " belongs to user ";
+
   /** A directory held by flock(2), until this is closed. */
   class Lock implements AutoCloseable {
     private final int fd;
@@ -97,7 +100,7 @@ public interface CgroupFiles {
     try {
       int owner = Libc.stat(lock.fd).user();
       if (owner != Libc.geteuid()) { // who could hold it for ever, and plant marks in it
-        throw new ErrnoException(Errno.EACCES, directory + " belongs to user " + owner);
+        throw new ErrnoException(Errno.EACCES, directory + FOREIGN + owner);
       }
       Libc.flock(lock.fd, wait ? Libc.LOCK_EX : Libc.LOCK_EX | Libc.LOCK_NB);
       return lock;

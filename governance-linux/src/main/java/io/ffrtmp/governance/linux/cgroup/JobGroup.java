@@ -62,6 +62,11 @@ public final class JobGroup {
     return homes.stream().map(each -> each.child(id)).toList();
   }
 
+  /** Whether the job has a group in this hierarchy. */
+  boolean spans(Hierarchy hierarchy) {
+    return homes.stream().anyMatch(each -> each.hierarchy().equals(hierarchy));
+  }
+
   /** The group that carries a limit. */
   Optional<Group> holding(Control control) {
     return groups().stream().filter(each -> each.holds(control.controller)).findFirst();
@@ -281,6 +286,19 @@ public final class JobGroup {
       home.tidy();
     }
     return gone;
+  }
+
+  /** Whether it was removed by somebody else, and another job of the same id has made it anew. */
+  public boolean isAnothers(Mark mark) {
+    try {
+      return exists()
+          && Mark.read(files, toString())
+              .flatMap(Mark::leader)
+              .filter(leader -> !mark.leader().equals(Optional.of(leader)))
+              .isPresent();
+    } catch (ErrnoException notTold) {
+      return false;
+    }
   }
 
   /** {@link Leftovers#discard}: true once it is gone, or somebody else's. */

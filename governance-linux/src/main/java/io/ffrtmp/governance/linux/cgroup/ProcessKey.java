@@ -56,6 +56,15 @@ public record ProcessKey(int pid, long startTime, String boot, String namespace)
     }
   }
 
+  /** Whether {@code /proc} shows that it is alive: a hidden one may be another by now. */
+  public boolean isSeen() {
+    try {
+      return isInOurNamespace() && alive(Libc.readText("/proc/" + pid + "/stat"), startTime);
+    } catch (ErrnoException e) {
+      return false;
+    }
+  }
+
   /** Whether {@code /proc} does not show a process that is there (hidepid, proc(5)). */
   private boolean hidden() {
     try (Pidfd any = Pidfd.open(pid)) {

@@ -6,6 +6,7 @@ import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -159,11 +160,13 @@ public final class Residence {
    * @param tree finds the processes of the workload
    */
   public Home home(Home base, Limits asked, Supplier<Set<Integer>> tree) throws ErrnoException {
-    boolean cpu = asked.cpuMax().isPresent() || asked.cpuWeight().isPresent();
+    Set<String> wanted = new HashSet<>();
+    Mark.asked(asked).forEach(each -> wanted.add(Control.of(each.limit()).controller));
     Map<String, Refusal> missing = new HashMap<>();
     List<Group> places = new ArrayList<>();
     for (Group each : groups) {
-      if (!cpu && !each.unified() && each.holds("cpu") && groups.size() > 1) {
+      boolean weighs = !each.unified() && each.holds("cpu") && !isPrimary(each);
+      if (weighs && Collections.disjoint(wanted, each.hierarchy().controllers())) {
         continue;
       }
       List<Integer> others = each.unified() ? others(each, tree) : List.of();
@@ -175,6 +178,11 @@ public final class Residence {
       }
     }
     return base.elsewhere(places, missing);
+  }
+
+  /** Whether it has the mark of a job and its lock, which all must find in one place. */
+  private boolean isPrimary(Group group) {
+    return group.hierarchy().equals(hierarchies.job().get(0));
   }
 
   /** Who is not of the workload at any look: meanwhile that forks, and its children end. */
@@ -219,10 +227,12 @@ public final class Residence {
     return new Refusal(Status.DENIED, group.file("cgroup.procs"), Errno.name(Errno.EBUSY), cure);
   }
 
-  /** Puts a stranger that was moved by mistake to where its parent lives. */
-  public void takeToParent(int pid, int parent) throws ErrnoException {
+  /** Puts a stranger that was moved by mistake to where its parent lives, in those hierarchies. */
+  public void takeToParent(int pid, int parent, JobGroup from) throws ErrnoException {
     for (Group each : of(files, hierarchies, parent).groups) {
-      files.write(each.file("cgroup.procs"), Integer.toString(pid));
+      if (from.spans(each.hierarchy())) {
+        files.write(each.file("cgroup.procs"), Integer.toString(pid));
+      }
     }
   }
 

@@ -8,7 +8,6 @@ import java.util.concurrent.locks.LockSupport;
  * the application may give memory back. Nothing notifies of that, so here alone we look again.
  */
 public final class FullHeap {
-  private static final int ATTEMPTS = 300;
   private static final long PAUSE = TimeUnit.MILLISECONDS.toNanos(100);
 
   static {
@@ -18,20 +17,22 @@ public final class FullHeap {
   private FullHeap() {}
 
   /**
-   * Does what has done nothing yet when it fails for want of memory; again for half a minute if
-   * need be. Allocates nothing itself.
+   * Does what can be repeated when it fails for want of memory, until there is some. Allocates
+   * nothing itself.
    */
   public static void outlast(Runnable action) {
-    for (int attempt = 1; ; attempt++) {
+    boolean interrupted = false;
+    for (boolean done = false; !done; ) {
       try {
         action.run();
-        return;
+        done = true;
       } catch (OutOfMemoryError full) {
-        if (attempt == ATTEMPTS) {
-          throw full;
-        }
+        interrupted |= Thread.interrupted(); // or it would not pause
         LockSupport.parkNanos(PAUSE);
       }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
     }
   }
 }

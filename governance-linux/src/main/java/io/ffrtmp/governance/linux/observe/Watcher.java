@@ -4,7 +4,7 @@ import io.ffrtmp.governance.linux.libc.Epoll;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import java.time.Duration;
-import java.util.ArrayDeque;
+import java.util.LinkedList;
 import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
@@ -30,7 +30,7 @@ public final class Watcher implements AutoCloseable {
 
   private final Epoll epoll = new Epoll();
   private final Map<Long, Watch> watches = new ConcurrentHashMap<>();
-  private final Queue<Deadline> deadlines = new ArrayDeque<>(); // the watcher's thread alone
+  private final Queue<Deadline> deadlines = new LinkedList<>(); // the watcher's thread alone
   private final AtomicLong tokens = new AtomicLong();
   private long event; // told of just now; the watcher's thread alone
   private volatile boolean closing;
@@ -102,7 +102,12 @@ public final class Watcher implements AutoCloseable {
   public void watch(int fd, int mask, Runnable ready, Duration patience, Runnable late)
       throws ErrnoException {
     long token = watch(fd, mask, ready);
-    deadlines.add(new Deadline(System.nanoTime() + patience.toNanos(), token, late));
+    try {
+      deadlines.add(new Deadline(System.nanoTime() + patience.toNanos(), token, late));
+    } catch (OutOfMemoryError full) {
+      forget(token); // or it would be watched twice
+      throw full;
+    }
   }
 
   private void run() {
@@ -163,7 +168,7 @@ public final class Watcher implements AutoCloseable {
 
   private static void call(Runnable callback) {
     try {
-      FullHeap.outlast(callback);
+      callback.run();
     } catch (RuntimeException | Error e) {
       complain(e);
     }

@@ -171,7 +171,7 @@ public final class Spawner {
             throw refused(status);
           }
           return new Spawned(pid, pidfd, Descriptors.inheritedPipes(stdio));
-        } catch (SpawnException | ErrnoException | RuntimeException e) {
+        } catch (SpawnException | ErrnoException | RuntimeException | Error e) {
           gate.shut();
           Pidfd.reap(pid);
           pidfd.ifPresent(Pidfd::close);
