@@ -75,7 +75,8 @@ final class TargetUnit implements AutoCloseable {
     for (Path group : groups()) {
       try (var all = Files.walk(group)) {
         for (Path each : all.filter(Files::isDirectory).toList()) {
-          state.put(each.toString(), JobTree.pids(each) + mark(each));
+          List<Long> pids = JobTree.pids(each).stream().sorted().toList(); // v2 lists as they came
+          state.put(each.toString(), pids + mark(each));
         }
       }
       Path handed = group.resolve("cgroup.subtree_control");
