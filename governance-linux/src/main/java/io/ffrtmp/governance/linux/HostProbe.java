@@ -33,14 +33,7 @@ final class HostProbe {
               .cure("run on Linux on x86-64 or aarch64"));
     }
     return Libc.unusable()
-        .map(
-            reason ->
-                Capability.of("native", State.BLOCKING, reason)
-                    .cure(
-                        "glibc 2.34 or later is needed; allow native access"
-                            + " (--enable-native-access=ALL-UNNAMED, or com.sun.jna on the module path),"
-                            + " and where the temporary directory is noexec point -Djna.tmpdir="
-                            + " to one that is not"))
+        .map(reason -> Capability.of("native", State.BLOCKING, reason).cure(Libc.CURE))
         .or(HostProbe::foreignProc)
         .or(HostProbe::hiddenBoot)
         .or(HostProbe::noPidfd);

@@ -55,6 +55,12 @@ public final class Libc {
   private static final int F_DUPFD_CLOEXEC = 1030;
   private static final int FIRST_HIGH_DESCRIPTOR = 10;
 
+  /** What to do where {@link #unusable} tells a reason. */
+  public static final String CURE =
+      "glibc 2.34 or later is needed; allow native access (--enable-native-access=ALL-UNNAMED, or"
+          + " com.sun.jna on the module path), and where the temporary directory is noexec point"
+          + " -Djna.tmpdir= to one that is not";
+
   private Libc() {}
 
   /** Why this JVM can't call what is needed, or empty: native access, the platform, an old libc. */
