@@ -147,7 +147,7 @@ final class Adopt {
     } catch (ErrnoException e) {
       if (e.errno() == Errno.ESRCH) {
         throw Identity.ended(pid);
-      } else if (Identity.isShortage(e)) {
+      } else if (e.isShortage()) {
         throw Identity.refused(pid, e);
       }
       move.refused(pid, e);
@@ -233,7 +233,7 @@ final class Adopt {
     try {
       return home.create(id, mark);
     } catch (ErrnoException e) {
-      if (Identity.isShortage(e)) {
+      if (e.isShortage()) {
         throw e;
       }
       return home.none(e);

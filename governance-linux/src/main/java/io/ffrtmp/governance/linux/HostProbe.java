@@ -6,7 +6,6 @@ import io.ffrtmp.governance.HostReport;
 import io.ffrtmp.governance.linux.cgroup.Base;
 import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
 import io.ffrtmp.governance.linux.cgroup.Hierarchies;
-import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import io.ffrtmp.governance.linux.libc.Pidfd;
@@ -56,8 +55,7 @@ final class HostProbe {
       Pidfd.open(ours).close();
       return Optional.empty();
     } catch (ErrnoException e) {
-      boolean shortage = List.of(Errno.EMFILE, Errno.ENFILE, Errno.ENOMEM).contains(e.errno());
-      return shortage
+      return e.isShortage()
           ? Optional.empty() // which opening a governor meets, and tells
           : Optional.of(
               Capability.of("pidfd", State.BLOCKING, e.getMessage())

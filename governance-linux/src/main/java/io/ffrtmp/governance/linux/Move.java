@@ -4,7 +4,6 @@ import io.ffrtmp.governance.Moved;
 import io.ffrtmp.governance.Moved.NotMoved;
 import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
 import io.ffrtmp.governance.linux.cgroup.JobGroup;
-import io.ffrtmp.governance.linux.cgroup.ProcessKey;
 import io.ffrtmp.governance.linux.cgroup.Residence;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.process.ProcStat;
@@ -107,7 +106,7 @@ final class Move {
         join(pid, before.get());
       }
     } catch (ErrnoException e) {
-      if (!ProcessKey.gone(e)) {
+      if (!e.isGone()) {
         notMoved.add(new NotMoved(pid, e.getMessage()));
       }
     }
@@ -118,7 +117,7 @@ final class Move {
     try {
       return ProcStat.parse(files.read("/proc/" + pid + "/stat"));
     } catch (ErrnoException e) {
-      if (!ProcessKey.gone(e)) {
+      if (!e.isGone()) {
         throw e;
       }
       return Optional.empty();

@@ -130,7 +130,7 @@ public final class ControlTable {
     try {
       return leader.isPresent() ? Residence.membership(files, leader.get()).orElse("") : "";
     } catch (ErrnoException e) {
-      if (!ProcessKey.gone(e)) {
+      if (!e.isGone()) {
         throw e;
       }
       return "";

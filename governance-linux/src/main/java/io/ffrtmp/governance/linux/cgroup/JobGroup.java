@@ -154,7 +154,7 @@ public final class JobGroup {
       String membership = Residence.membership(files, pid).orElse("");
       return groups().stream().anyMatch(each -> each.hosts(membership));
     } catch (ErrnoException e) {
-      return !ProcessKey.gone(e);
+      return !e.isGone();
     }
   }
 

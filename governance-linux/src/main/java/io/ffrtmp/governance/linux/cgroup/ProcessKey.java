@@ -52,7 +52,7 @@ public record ProcessKey(int pid, long startTime, String boot, String namespace)
           ? alive(Libc.readText("/proc/" + pid + "/stat"), startTime)
           : boot.equals(SELF.boot);
     } catch (ErrnoException e) {
-      return !gone(e) || hidden();
+      return !e.isGone() || hidden();
     }
   }
 
@@ -70,15 +70,8 @@ public record ProcessKey(int pid, long startTime, String boot, String namespace)
     try (Pidfd any = Pidfd.open(pid)) {
       return !any.ended();
     } catch (ErrnoException e) {
-      return !gone(e) && e.errno() != Errno.EINVAL;
+      return !e.isGone() && e.errno() != Errno.EINVAL;
     }
-  }
-
-  /**
-   * Whether a look at a process was refused as there is none any more; else that proves nothing.
-   */
-  public static boolean gone(ErrnoException e) {
-    return e.errno() == Errno.ENOENT || e.errno() == Errno.ESRCH;
   }
 
   /** Whether a stat is that of this start, and not of a zombie without another thread. */

@@ -73,7 +73,7 @@ public final class Residence {
           return Optional.of(text);
         }
       } catch (ErrnoException e) {
-        if (!ProcessKey.gone(e)) { // else that thread has ended
+        if (!e.isGone()) { // else that thread has ended
           throw e;
         }
       }
@@ -112,7 +112,7 @@ public final class Residence {
               files, process, it -> !hierarchies.job().stream().allMatch(each -> same(each, it)))
           .map(it -> "its threads live in several cgroups, which a move would collapse");
     } catch (ErrnoException e) {
-      if (!ProcessKey.gone(e)) {
+      if (!e.isGone()) {
         throw e;
       }
       return Optional.empty();

@@ -24,6 +24,16 @@ public final class ErrnoException extends IOException {
     return errno;
   }
 
+  /** Whether what was asked for is not there: of a process or thread, that it has ended. */
+  public boolean isGone() {
+    return errno == Errno.ENOENT || errno == Errno.ESRCH;
+  }
+
+  /** Whether we lack something, which tells nothing of what was asked for. */
+  public boolean isShortage() {
+    return errno == Errno.EMFILE || errno == Errno.ENFILE || errno == Errno.ENOMEM;
+  }
+
   /** The errno's name, such as {@code ENOENT}. */
   public String name() {
     return Errno.name(errno);

@@ -3,18 +3,14 @@ package io.ffrtmp.governance.linux.process;
 import io.ffrtmp.governance.AttachRefusedException;
 import io.ffrtmp.governance.AttachRefusedException.Reason;
 import io.ffrtmp.governance.GovernanceException;
-import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Pidfd;
-import java.util.Set;
 
 /**
  * A process that may be attached to: by its pidfd it is known whatever becomes of its number, which
  * is its own as long as it has not ended.
  */
 public record Identity(int pid, Pidfd pidfd, ProcStat stat) {
-  private static final Set<Integer> SHORTAGES = Set.of(Errno.EMFILE, Errno.ENFILE, Errno.ENOMEM);
-
   /** Who reads the files of {@code /proc}. */
   public interface Reader {
     /** The text of a file. */
@@ -66,7 +62,7 @@ public record Identity(int pid, Pidfd pidfd, ProcStat stat) {
       return ProcStatus.parse(pid, reader.read("/proc/" + pid + "/status"))
           .orElseThrow(() -> ended(pid));
     } catch (ErrnoException e) {
-      if (isGone(e)) {
+      if (e.isGone()) {
         throw ended(pid);
       }
       throw e;
@@ -84,10 +80,10 @@ public record Identity(int pid, Pidfd pidfd, ProcStat stat) {
 
   /** The refusal for what the kernel said of it. */
   public static AttachRefusedException refused(int pid, ErrnoException e) {
-    if (isShortage(e)) {
+    if (e.isShortage()) {
       String raise = ": raise the limit (ulimit -n, LimitNOFILE=)";
       return refusal(Reason.NO_DESCRIPTOR, pid, "can't be watched, " + e.getMessage() + raise);
-    } else if (isGone(e)) {
+    } else if (e.isGone()) {
       return new AttachRefusedException(
           Reason.NO_SUCH_PROCESS, "there is no process " + pid + " in this pid namespace");
     }
@@ -97,14 +93,5 @@ public record Identity(int pid, Pidfd pidfd, ProcStat stat) {
   /** A refusal that says why this process can't be attached to. */
   public static AttachRefusedException refusal(Reason reason, int pid, String why) {
     return new AttachRefusedException(reason, "process " + pid + " " + why);
-  }
-
-  /** Whether we lack something, which tells nothing of the process. */
-  public static boolean isShortage(ErrnoException e) {
-    return SHORTAGES.contains(e.errno());
-  }
-
-  private static boolean isGone(ErrnoException e) {
-    return e.errno() == Errno.ESRCH || e.errno() == Errno.ENOENT;
   }
 }
