@@ -57,11 +57,14 @@ public record ProcessKey(int pid, long startTime, String boot, String namespace)
   }
 
   /** Whether {@code /proc} shows that it is alive: a hidden one may be another by now. */
-  public boolean isSeen() {
+  public boolean isSeen() throws ErrnoException {
     try {
       return isInOurNamespace() && alive(Libc.readText("/proc/" + pid + "/stat"), startTime);
     } catch (ErrnoException e) {
-      return false;
+      if (e.isGone()) {
+        return false;
+      }
+      throw e;
     }
   }
 
