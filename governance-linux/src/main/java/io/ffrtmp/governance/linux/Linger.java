@@ -14,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.OptionalInt;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -33,16 +34,19 @@ final class Linger {
   private static final int ATTEMPTS = 3;
 
   private final Watcher watcher;
+  private final Executor patient;
   private final Queue<BooleanSupplier> leftovers = new ConcurrentLinkedQueue<>();
   private final Runnable removed;
 
   /**
    * Lets groups linger.
    *
+   * @param patient waits for whoever holds a home, where the caller may not
    * @param removed told after each that is gone
    */
-  Linger(Watcher watcher, Runnable removed) {
+  Linger(Watcher watcher, Executor patient, Runnable removed) {
     this.watcher = watcher;
+    this.patient = patient;
     this.removed = removed;
   }
 
@@ -72,15 +76,21 @@ final class Linger {
   void removeWhenEmpty(JobGroup group) {
     boolean cared = !group.exists();
     for (int i = 0; i < ATTEMPTS && !cared; i++) {
-      cared = discard(group) || watch(group);
+      cared = discard(group, false) || watch(group);
     }
     if (!cared) {
-      leftovers.add(() -> discard(group));
+      patient.execute(() -> FullHeap.outlast(() -> discardInTime(group)));
     }
   }
 
-  private boolean discard(JobGroup group) {
-    boolean gone = group.discard();
+  private void discardInTime(JobGroup group) {
+    if (!discard(group, true)) {
+      leftovers.add(() -> discard(group, false));
+    }
+  }
+
+  private boolean discard(JobGroup group, boolean wait) {
+    boolean gone = group.discard(wait);
     if (gone) {
       removed.run();
     }

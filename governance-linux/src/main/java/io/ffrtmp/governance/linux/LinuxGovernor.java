@@ -57,10 +57,11 @@ import org.slf4j.LoggerFactory;
  * The governor for Linux, opened by {@link #builder()}.
  *
  * <p>It owns one daemon thread that watches, a pool of at most four daemon threads that conclude
- * jobs, and one descriptor for each job; never a workload. What hangs on futures of jobs runs on
- * daemon threads of its own, as many as block at once. After {@link #close()} the watching thread
- * stays until the last child that was detached has ended, only to reap it, and until the last group
- * that lingers is empty, to remove it.
+ * jobs, at most one that removes groups where that has to wait for another governor, and one
+ * descriptor for each job; never a workload. What hangs on futures of jobs runs on daemon threads
+ * of its own, as many as block at once. After {@link #close()} the watching thread stays until the
+ * last child that was detached has ended, only to reap it, and until the last group that lingers is
+ * empty, to remove it.
  *
  * <p>Thread-safe, and fit for virtual threads.
  */
@@ -94,7 +95,7 @@ public final class LinuxGovernor implements Governor {
       LOG.warn("base {} is a cgroup in no hierarchy here: jobs get no groups", builder.base);
     }
     watcher = new Watcher("governance-watcher");
-    linger = new Linger(watcher, this::tidy);
+    linger = new Linger(watcher, Threads.atMost(1, "governance-removal-"), this::tidy);
     conclude = new Conclude(List.copyOf(builder.listeners), this::unregister, linger);
     Threads results = Threads.atMost(RESULT_THREADS, "governance-result-");
     Threads consumers = Threads.asManyAsBlock("governance-consumer-");

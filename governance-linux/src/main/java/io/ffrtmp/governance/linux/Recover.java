@@ -99,7 +99,7 @@ final class Recover {
       String whose = "processes live in it whose job has ended, or never came to be";
       leave(found, whose + ": end them, or put them back by hand (docs/attach.md)");
     } else if (leader.isEmpty() || (halfAttached(mark) && !populated)) {
-      if (!group.discard()) {
+      if (!group.discard(true)) {
         leave(
             found,
             "it is empty, and could not be removed: recover what lies beneath it, or try again");

@@ -48,7 +48,7 @@ class ObserverKernelTest {
     Process process = new ProcessBuilder("true").start();
     process.waitFor();
     try (Watcher watcher = new Watcher("governance-watcher")) {
-      Linger linger = new Linger(watcher, () -> {});
+      Linger linger = new Linger(watcher, Runnable::run, () -> {});
       Conclude conclude = new Conclude(List.of(listener), job -> {}, linger);
       Observer observer =
           new Observer(

@@ -27,6 +27,8 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -237,6 +239,28 @@ class StartedJobKernelTest extends RunContract {
         });
     assertThat(job.detach().ending()).isEqualTo(new Detached());
     assertNoGroupSoon("late");
+  }
+
+  /** Whoever makes a group, or looks for leftovers, holds the home; a stopped one for long. */
+  @Test
+  @SuppressWarnings("try") // the lock is held, not used
+  void detach_homeIsHeldWhenItEnds_leavesNoGroupAndHoldsUpNobody() throws Exception {
+    CountDownLatch waited = new CountDownLatch(1);
+    CgroupFiles files = Seam.files("before lock .* true", 3, "", waited::countDown);
+    Governor seamed = open(LinuxGovernor.builder().files(files));
+    StartedJob job = seamed.start(sh("exec sleep 600").jobId("held-up"));
+    StartedJob other = seamed.start(sh("exec sleep 600").jobId("other"));
+    String home = tree.group("memory", "held-up").getParent().toString();
+    job.detach();
+    try (CgroupFiles.Lock held = CgroupFiles.kernel().lock(home, true)) {
+      ProcessHandle.of(job.pid()).orElseThrow().destroyForcibly();
+      assertThat(waited.await(20, TimeUnit.SECONDS)).as("somebody waits for the home").isTrue();
+      other.signal(Signal.KILL);
+      other.await();
+      assertThat(tree.existing("held-up")).isNotEmpty();
+    }
+    assertNoGroupSoon("held-up");
+    awaitWatchers(2);
   }
 
   @Test

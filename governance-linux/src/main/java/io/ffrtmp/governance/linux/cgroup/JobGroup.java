@@ -302,8 +302,8 @@ public final class JobGroup {
   }
 
   /** {@link Leftovers#discard}: true once it is gone, or somebody else's. */
-  public boolean discard() {
-    return home.leftovers().discard(this);
+  public boolean discard(boolean wait) {
+    return home.leftovers().discard(this, wait);
   }
 
   /** Rewrites the mark. */

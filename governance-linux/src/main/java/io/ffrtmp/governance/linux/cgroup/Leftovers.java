@@ -113,11 +113,13 @@ public final class Leftovers {
   /**
    * Removes a group that its owner let go of. False if that has to be tried again later; true also
    * if somebody owns a group of this id by now.
+   *
+   * @param wait whether to wait for whoever holds the home
    */
-  boolean discard(JobGroup group) {
+  boolean discard(JobGroup group, boolean wait) {
     String primary = group.toString();
     try {
-      reclaim(primary.substring(primary.lastIndexOf('/') + 1), false, false);
+      reclaim(primary.substring(primary.lastIndexOf('/') + 1), wait, false);
       return true;
     } catch (JobIdInUseException | ErrnoException e) {
       LOG.debug("{}: not removed", primary, e);
