@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,6 +23,7 @@ final class Controllers {
   private static final List<String> NAMES = List.of("memory", "cpu", "io");
 
   private final CgroupFiles files;
+  private final List<Group> homes;
   private final List<String> levels;
   private final List<String> enabled = new ArrayList<>();
   private volatile Map<String, Refusal> refusals = Map.of();
@@ -29,11 +31,9 @@ final class Controllers {
   /** For groups in these homes; those of v1 need nothing. */
   Controllers(CgroupFiles files, List<Group> homes) {
     this.files = files;
+    this.homes = homes.stream().filter(Group::unified).toList();
     this.levels =
-        homes.stream()
-            .filter(Group::unified)
-            .flatMap(home -> Stream.of(home.parent(), home.directory()))
-            .toList();
+        this.homes.stream().flatMap(home -> Stream.of(home.parent(), home.directory())).toList();
   }
 
   /** Enables each on each level by itself, so that one which fails fails alone. */
@@ -87,38 +87,54 @@ final class Controllers {
     }
   }
 
-  /** Undoes what was enabled here on the highest level; the lower ones are gone by then. */
+  /**
+   * Undoes what was enabled here on the highest level; the lower ones are gone by then. Nothing
+   * where others have groups by now, which may have limits: all but the one that we live in.
+   */
   synchronized void disable() {
-    for (String name : NAMES) {
-      if (!levels.isEmpty() && enabled.contains(levels.get(0) + " " + name)) {
-        disable(levels.get(0), name);
+    if (!enabled.isEmpty() && !shared(this::holdsUs)) {
+      for (String name : NAMES) {
+        if (enabled.contains(levels.get(0) + " " + name)) {
+          disable(levels.get(0), name);
+        }
       }
     }
     enabled.clear();
   }
 
   /**
-   * Takes all controllers back, from the lowest level up. Where processes lived before there was a
-   * home, none can have been on, but for the root, which keeps its own. None at all where others
-   * have groups beside the home by now, which may have limits: what lives in it can't leave then,
-   * and keeps its own.
+   * Takes all controllers back, from the lowest level up, before the last job leaves. Where
+   * processes lived before there was a home, none can have been on, but for the root and threaded
+   * groups, which keep their own. None at all where others have groups beside the home by now,
+   * which may have limits: what lives in it can't leave then, and keeps its own.
    */
   synchronized void withdraw() {
-    boolean stay = levels.isEmpty() || (!exempt(levels.get(0)) && shared());
-    for (int i = levels.size() - 1; i >= 0 && !stay; i--) {
-      for (String name : exempt(levels.get(i)) ? List.<String>of() : NAMES) {
-        disable(levels.get(i), name);
+    withdraw(levels);
+  }
+
+  /** The same once the home is gone. One that another governor has made since keeps its own. */
+  synchronized void withdrawFromPlace() {
+    withdraw(levels.stream().limit(1).toList());
+  }
+
+  private void withdraw(List<String> from) {
+    if (!from.isEmpty() && isDomain(from.get(0)) && !shared(beside -> false)) {
+      for (int i = from.size() - 1; i >= 0; i--) {
+        for (String name : NAMES) {
+          disable(from.get(i), name);
+        }
       }
     }
     enabled.clear();
   }
 
-  /** Whether there is anything beside the home, or that can't be told. */
-  private boolean shared() {
+  /** Whether there is anything beside the home, not to be left out, or that can't be told. */
+  private boolean shared(Predicate<Group> leftOut) {
     List<String> beside = new ArrayList<>();
     try {
       beside.addAll(files.subdirectories(levels.get(0)));
       beside.removeAll(levels);
+      beside.removeIf(each -> leftOut.test(new Group(homes.get(0).hierarchy(), each)));
     } catch (ErrnoException e) {
       beside.add(e.getMessage());
     }
@@ -133,6 +149,24 @@ final class Controllers {
       files.write(level + "/cgroup.subtree_control", "-" + name);
     } catch (ErrnoException e) {
       LOG.debug("{}: {} stays as it is", level, name, e);
+    }
+  }
+
+  private boolean holdsUs(Group group) {
+    try {
+      String ours = Residence.membership(files, ProcessKey.self().pid()).orElse("");
+      return group.hosts(ours);
+    } catch (ErrnoException e) {
+      return false;
+    }
+  }
+
+  /** Neither the root nor threaded: one that can't have both processes and controllers. */
+  private boolean isDomain(String level) {
+    try {
+      return files.read(level + "/cgroup.type").strip().equals("domain");
+    } catch (ErrnoException e) {
+      return false;
     }
   }
 

@@ -132,9 +132,13 @@ public final class Home {
     return mark.places(places);
   }
 
-  /** Takes controllers back before the last job leaves, where nobody had them before it came. */
+  /**
+   * Takes controllers back before the last job leaves, where nobody had them before it came. Who
+   * makes a group meanwhile waits, and enables them anew.
+   */
+  @SuppressWarnings("try") // the lock is held, not used
   void withdraw(JobGroup last) {
-    try {
+    try (CgroupFiles.Lock held = lock()) {
       if (!lasting && files.subdirectories(directory()).equals(List.of(last.toString()))) {
         controllers.withdraw();
       }
@@ -275,7 +279,7 @@ public final class Home {
     try {
       if (!lasting) {
         remove();
-        controllers.withdraw();
+        controllers.withdrawFromPlace();
       }
     } catch (ErrnoException e) {
       LOG.debug("{}: left as it is", this, e);

@@ -9,8 +9,11 @@ import io.ffrtmp.governance.Capability.State;
 import io.ffrtmp.governance.LimitOutcome;
 import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.Limits;
+import io.ffrtmp.governance.linux.libc.Errno;
+import io.ffrtmp.governance.linux.libc.ErrnoException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -71,6 +74,95 @@ class UnifiedKernelTest {
     base.close();
 
     assertThat(handedDown(outer)).isEqualTo("memory");
+  }
+
+  @Test
+  void close_groupOfOthersBesideTheHome_keepsItsLimits() throws Exception {
+    JobGroup outer = host.create("outer");
+    Base base = beneath(outer);
+    base.home().create("job", CgroupHost.mark("job")).remove();
+    Path beside = Files.createDirectory(Path.of(outer + "/beside"));
+    Files.writeString(beside.resolve("memory.max"), "67108864");
+
+    base.close();
+    assertThat(Path.of(outer + "/ffrtmp")).doesNotExist();
+    assertThat(beside.resolve("memory.max")).hasContent("67108864");
+    Files.delete(beside);
+  }
+
+  @Test
+  void close_onlyOurOwnGroupBesideTheHome_handsBackWhatItEnabled() throws Exception {
+    JobGroup outer = host.create("outer");
+    Path own = Files.createDirectory(Path.of(outer + "/own"));
+    String before = files.read("/proc/self/cgroup").strip().replaceFirst(".*::", "");
+    Hierarchy tree = host.hierarchies.job().get(0);
+    Files.writeString(own.resolve("cgroup.procs"), "0");
+    try {
+      Base base = beneath(outer);
+      base.home().create("job", CgroupHost.mark("job")).remove();
+      assertThat(handedDown(outer)).contains("memory");
+      base.close();
+      assertThat(handedDown(outer)).isEmpty();
+    } finally {
+      Files.writeString(Path.of(tree.directory(before).orElseThrow(), "cgroup.procs"), "0");
+      Files.delete(own);
+    }
+  }
+
+  @Test
+  void release_inAThreadedGroup_leavesControllersOfOthers() throws Exception {
+    JobGroup outer = host.create("outer");
+    Path threaded = Files.createDirectory(Path.of(outer + "/threaded"));
+    Files.writeString(threaded.resolve("cgroup.type"), "threaded");
+    Files.writeString(Path.of(outer + "/cgroup.subtree_control"), "+cpu");
+    Files.writeString(threaded.resolve("cgroup.subtree_control"), "+cpu");
+    Group place = new Group(host.hierarchies.job().get(0), threaded.toString());
+    Home home = host.base.home().elsewhere(List.of(place), Map.of());
+    Mark mark = home.placed(CgroupHost.mark("job"));
+    JobGroup job = home.create("job", mark);
+    job.release(mark);
+    assertThat(job.remove()).isTrue();
+
+    assertThat(handedDown(threaded)).isEqualTo("cpu");
+    Files.delete(threaded);
+  }
+
+  /** Another governor that makes a group there meanwhile waits until they are off. */
+  @Test
+  void release_takesControllersBackWhileItHoldsTheHome() throws Exception {
+    JobGroup outer = host.create("outer");
+    Process target = host.start("exec sleep 1000");
+    outer.place((int) target.pid());
+    List<Boolean> held = new ArrayList<>();
+    CgroupFiles watched =
+        new CgroupFiles() {
+          @Override
+          public void write(String path, String text) throws ErrnoException {
+            if (text.equals("-memory")) {
+              held.add(isHeld(outer + "/" + host.name));
+            }
+            CgroupFiles.super.write(path, text);
+          }
+        };
+    Group place = new Group(host.hierarchies.job().get(0), outer.toString());
+    Home home = host.base(watched).home().elsewhere(List.of(place), Map.of());
+    Mark mark = home.placed(CgroupHost.mark("job"));
+    JobGroup job = home.create("job", mark);
+    job.place((int) target.pid());
+    job.limits().apply(LIMITS);
+
+    assertThat(job.release(mark)).isEmpty();
+    assertThat(held).containsExactly(true, true);
+    assertThat(job.remove()).isTrue();
+  }
+
+  private boolean isHeld(String directory) throws ErrnoException {
+    try {
+      files.lock(directory, false).close();
+      return false;
+    } catch (ErrnoException e) {
+      return e.errno() == Errno.EAGAIN;
+    }
   }
 
   @Test
