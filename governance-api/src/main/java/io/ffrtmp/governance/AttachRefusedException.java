@@ -20,6 +20,8 @@ public final class AttachRefusedException extends GovernanceException {
     KERNEL_THREAD,
     /** It is this JVM, one of its ancestors, or init. */
     OURSELVES,
+    /** It is there, but {@code /proc} does not show it to us (hidepid, proc(5)). */
+    HIDDEN,
     /** It lives in a pid namespace beneath ours, such as a container's. */
     OTHER_NAMESPACE,
     /**

@@ -369,6 +369,33 @@ class AttachKernelTest {
     assertRefused(Attachment.of(parent.children().findAny().orElseThrow()), Reason.OTHER_NAMESPACE);
   }
 
+  /** Attaches where {@code /proc} hides processes of others, and tells what came of it. */
+  static final class Blind {
+    public static void main(String[] args) {
+      try (Governor governor = LinuxGovernor.builder().open()) {
+        governor.attach(Attachment.of(Long.parseLong(args[0])));
+        SecondJvm.tell("attached");
+      } catch (AttachRefusedException e) {
+        SecondJvm.tell(e.reason() + " " + e.getMessage());
+      }
+    }
+  }
+
+  @Test
+  void attach_toAProcessThatProcHides_isRefused() throws Exception {
+    assumeTrue(LinuxHost.root(), "needs root to make a mount namespace");
+    LinuxHost.assumeProgram("unshare");
+    Process process = sleeper();
+    String script = "mount -t proc -o hidepid=2 proc /proc && exec \"$@\"";
+    try (SecondJvm jvm =
+        SecondJvm.of(Blind.class, process.pid())
+            .by("unshare", "--mount", "/bin/sh", "-c", script, "sh")
+            .as(65_534)
+            .start()) {
+      assertThat(jvm.hear("")).startsWith("HIDDEN ").contains("hidepid");
+    }
+  }
+
   @Test
   void memoryMax_belowUsage_isRefused_andTheTargetUntouched() throws Exception {
     Process process = target("exec sleep 600");

@@ -22,9 +22,6 @@ public interface CgroupFiles {
    */
   String MARK = "user.ffrtmp";
 
-  /** What is told of a directory that we neither lock nor trust. */
-  String FOREIGN = " belongs to user ";
-
   /** A directory held by flock(2), until this is closed. */
   class Lock implements AutoCloseable {
     private final int fd;
@@ -99,8 +96,8 @@ public interface CgroupFiles {
     Lock lock = new Lock(open(directory));
     try {
       int owner = Libc.stat(lock.fd).user();
-      if (owner != Libc.geteuid()) { // who could hold it for ever, and plant marks in it
-        throw new ErrnoException(Errno.EACCES, directory + FOREIGN + owner);
+      if (owner != Libc.geteuid()) {
+        throw new ForeignException(directory, owner);
       }
       Libc.flock(lock.fd, wait ? Libc.LOCK_EX : Libc.LOCK_EX | Libc.LOCK_NB);
       return lock;

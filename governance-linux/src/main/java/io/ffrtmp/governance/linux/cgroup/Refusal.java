@@ -11,7 +11,6 @@ import io.ffrtmp.governance.linux.libc.Libc;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
 /** Why a limit can't be had, with a cure that an operator can type. */
 record Refusal(Status status, String file, String errno, String cure) {
@@ -29,7 +28,8 @@ record Refusal(Status status, String file, String errno, String cure) {
     boolean enabling = file.endsWith("/cgroup.subtree_control");
     String cure =
         switch (e.errno()) {
-          case Errno.EACCES, Errno.EPERM -> foreign(e).orElse(DELEGATE);
+          case Errno.EACCES, Errno.EPERM ->
+              e instanceof ForeignException its ? its.cure() : DELEGATE;
           case Errno.EROFS -> "mount the cgroup file system with mount -o remount,rw";
           case Errno.EBUSY -> enabling ? LEAF : "ask for more than the group uses now";
           case Errno.ENOENT -> enabling ? HAND_DOWN : missing(asked);
@@ -40,12 +40,6 @@ record Refusal(Status status, String file, String errno, String cure) {
     List<Integer> denials = List.of(Errno.EACCES, Errno.EPERM, Errno.EROFS);
     Status status = denials.contains(e.errno()) ? Status.DENIED : Status.UNSUPPORTED;
     return new Refusal(status, file, e.name(), cure);
-  }
-
-  private static Optional<String> foreign(ErrnoException e) {
-    return Optional.of(String.valueOf(e.getMessage()))
-        .filter(text -> text.contains(CgroupFiles.FOREIGN))
-        .map(text -> text.replaceFirst(": E[A-Z]+, .*", "") + ": remove it, or name another");
   }
 
   /** Either the path that was asked for is not there, or the file that takes the limit. */

@@ -3,7 +3,7 @@ package io.ffrtmp.governance.linux.libc;
 import java.io.IOException;
 
 /** A system call failed. The message names the call, its object, the errno and its meaning. */
-public final class ErrnoException extends IOException {
+public class ErrnoException extends IOException {
   private static final long serialVersionUID = 1L;
 
   private final int errno;

@@ -39,8 +39,7 @@ public record Identity(int pid, Pidfd pidfd, ProcStat stat) {
    * @throws ErrnoException if that can't be read, though it may live
    */
   public static Identity of(int pid, Pidfd pidfd, Reader reader) throws ErrnoException {
-    String text = reader.read("/proc/" + pid + "/stat");
-    ProcStat stat = ProcStat.parse(text).orElseThrow(() -> ended(pid));
+    ProcStat stat = stat(pid, pidfd, reader);
     ProcStatus status = status(pid, reader);
     if (ProcessTree.isAncestorOfOurs(pid, stat.startTime())) {
       throw refusal(Reason.OURSELVES, pid, "is this JVM, or one that it descends from");
@@ -55,6 +54,18 @@ public record Identity(int pid, Pidfd pidfd, ProcStat stat) {
       throw ended(pid);
     }
     return new Identity(pid, pidfd, stat);
+  }
+
+  private static ProcStat stat(int pid, Pidfd pidfd, Reader reader) throws ErrnoException {
+    try {
+      return ProcStat.parse(reader.read("/proc/" + pid + "/stat")).orElseThrow(() -> ended(pid));
+    } catch (ErrnoException e) {
+      if (e.isGone() && !pidfd.ended()) {
+        String why = "is hidden from us (hidepid, proc(5)): attach as its user, or as root";
+        throw refusal(Reason.HIDDEN, pid, why);
+      }
+      throw e;
+    }
   }
 
   private static ProcStatus status(int pid, Reader reader) throws ErrnoException {
