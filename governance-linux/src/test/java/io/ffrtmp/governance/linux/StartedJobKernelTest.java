@@ -11,6 +11,7 @@ import io.ffrtmp.governance.Governor;
 import io.ffrtmp.governance.Job;
 import io.ffrtmp.governance.JobIdInUseException;
 import io.ffrtmp.governance.JobResult;
+import io.ffrtmp.governance.Limits;
 import io.ffrtmp.governance.Mode;
 import io.ffrtmp.governance.Signal;
 import io.ffrtmp.governance.StartedJob;
@@ -19,13 +20,17 @@ import io.ffrtmp.governance.Workload;
 import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
 import io.ffrtmp.governance.linux.cgroup.Mark;
 import io.ffrtmp.governance.linux.cgroup.ProcessKey;
+import io.ffrtmp.governance.linux.process.ProcStat;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -90,6 +95,35 @@ class StartedJobKernelTest extends RunContract {
         .contains((int) second.pid());
     assertThat(second.signal(Signal.TERM)).isTrue();
     second.await(PATIENCE).orElseThrow();
+  }
+
+  /** Another JVM has made and marked it, and spawns. */
+  @Test
+  void kill_ofAJobWhoseGroupAnotherGovernorMakesAnew_sparesThat() throws Exception {
+    assumeTrue(!tree.unified("memory"), "on v2 a process can't be taken to the group above");
+    StartedJob job = governor.start(Workload.of("sleep", "60").jobId("twice"));
+    Process other = new ProcessBuilder("sleep", "60").start();
+    CgroupFiles files = CgroupFiles.kernel();
+    for (Path group : tree.groups("twice")) {
+      JobTree.move(job.pid(), group.getParent().getParent());
+      soon().ignoreExceptions().until(() -> Files.deleteIfExists(group)); // v1 lags behind
+      files.mkdir(group.toString());
+      JobTree.move(other.pid(), group);
+    }
+    ProcessKey self = ProcessKey.self();
+    long since = ProcStat.read((int) other.pid()).orElseThrow().startTime();
+    ProcessKey owner =
+        new ProcessKey((int) other.pid(), since, self.boot(), self.namespace()); // stands for it
+    Map<String, String> fields =
+        new LinkedHashMap<>(Mark.of("twice", Mode.RUN, Optional.empty(), Limits.NONE).fields());
+    fields.put("owner", owner.toString());
+    files.mark(tree.group("memory", "twice").toString(), new Mark(fields).encode());
+
+    assertThat(job.kill()).isEmpty();
+    assertThat(job.await(PATIENCE).orElseThrow().exitStatus())
+        .contains(new Signalled(Signal.KILL, false));
+    assertThat(other.isAlive()).isTrue();
+    other.destroyForcibly().waitFor();
   }
 
   @Test

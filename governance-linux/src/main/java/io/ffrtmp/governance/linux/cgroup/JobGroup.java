@@ -288,14 +288,18 @@ public final class JobGroup {
     return gone;
   }
 
+  /** One without a leader is of a start that is under way; our own may have lost it. */
+  private static boolean isAnothers(Mark found, Mark mark) {
+    return found.leader().isPresent()
+        ? !found.leader().equals(mark.leader())
+        : found.liveOwner().filter(it -> !it.equals(ProcessKey.self())).isPresent();
+  }
+
   /** Whether it was removed by somebody else, and another job of the same id has made it anew. */
   public boolean isAnothers(Mark mark) {
     try {
       return exists()
-          && Mark.read(files, toString())
-              .flatMap(Mark::leader)
-              .filter(leader -> !mark.leader().equals(Optional.of(leader)))
-              .isPresent();
+          && Mark.read(files, toString()).filter(it -> isAnothers(it, mark)).isPresent();
     } catch (ErrnoException notTold) {
       return false;
     }
