@@ -89,8 +89,10 @@ final class Conclude {
   private JobResult ended(GovernedJob job, Evidence found, ExitStatus status) {
     JobGroup group = job.group;
     linger.sweep();
-    if (!group.exists()) {
-      return freeze(job, new Ended(status), job.receipt, ResourceUsage.UNKNOWN, found);
+    boolean anothers = job.hasAnothersGroup();
+    if (!group.exists() || anothers) {
+      Receipt last = anothers ? group.limits().gone(job.receipt) : job.receipt;
+      return freeze(job, new Ended(status), last, ResourceUsage.UNKNOWN, found);
     }
     Receipt receipt = group.limits().readBack(job.receipt);
     ResourceUsage usage = group.usage();
@@ -99,7 +101,7 @@ final class Conclude {
     if (group.placed()) {
       evidence = evidence.survivors(gone ? 0 : group.members().size());
     }
-    if (!gone && !group.isAnothers(job.mark())) {
+    if (!gone) {
       linger.keep(group, job.mark().disowned().ended());
     }
     return freeze(job, new Ended(status), receipt, usage, evidence);
@@ -111,6 +113,9 @@ final class Conclude {
         job,
         Detached::new,
         () -> {
+          if (job.hasAnothersGroup()) {
+            return letGo(job);
+          }
           Receipt receipt = job.group.limits().readBack(job.receipt);
           ResourceUsage usage = job.group.usage();
           Evidence evidence = oomKilled(job.group, usage, whereabouts(job));
@@ -128,6 +133,9 @@ final class Conclude {
         job,
         Detached::new,
         () -> {
+          if (job.hasAnothersGroup()) {
+            return letGo(job);
+          }
           Evidence evidence = whereabouts(job);
           Receipt before = job.group.limits().readBack(job.receipt);
           ResourceUsage usage = job.group.usage();
@@ -138,6 +146,12 @@ final class Conclude {
           linger.remove(job.group, () -> job.group.letGo(mark));
           return freeze(job, new Detached(), receipt, usage, evidence);
         });
+  }
+
+  /** Its group is gone, and what bears its name is another's, of which nothing is told. */
+  private static JobResult letGo(GovernedJob job) {
+    Receipt receipt = job.group.limits().gone(job.receipt);
+    return freeze(job, new Detached(), receipt, ResourceUsage.UNKNOWN, whereabouts(job));
   }
 
   /** Its governor died before it told who was moved: they are in the group. */
@@ -216,6 +230,10 @@ final class Conclude {
   private void leave(GovernedJob job) {
     if (job.hasDied()) {
       job.pidfd.ifPresent(Pidfd::close);
+    }
+    if (job.hasAnothersGroup()) {
+      return;
+    } else if (job.hasDied()) {
       linger.remove(job.group, () -> job.mark().disowned().ended());
     } else {
       job.group.note(job.mark().disowned());

@@ -80,6 +80,11 @@ abstract class GovernedJob {
     return group.exists() ? Mark.parse(mark).orElseThrow() : Mark.BLANK;
   }
 
+  /** {@link JobGroup#isAnothers}. */
+  final boolean hasAnothersGroup() {
+    return group.isAnothers(mark);
+  }
+
   /** A moment by the wall clock, and by the clock that never jumps. */
   record End(Instant time, long nanos) {
     static End now() {

@@ -79,13 +79,16 @@ final class Linger {
       cared = discard(group, false) || watch(group);
     }
     if (!cared) {
-      patient.execute(() -> FullHeap.outlast(() -> discardInTime(group)));
+      BooleanSupplier again = () -> discard(group, false);
+      Thread asking = Thread.currentThread(); // which does it itself if no other can be had
+      leftovers.add(again);
+      patient.execute(() -> FullHeap.outlast(() -> discard(group, asking, again)));
     }
   }
 
-  private void discardInTime(JobGroup group) {
-    if (!discard(group, true)) {
-      leftovers.add(() -> discard(group, false));
+  private void discard(JobGroup group, Thread asking, BooleanSupplier again) {
+    if (discard(group, Thread.currentThread() != asking)) {
+      leftovers.remove(again);
     }
   }
 

@@ -57,11 +57,11 @@ import org.slf4j.LoggerFactory;
  * The governor for Linux, opened by {@link #builder()}.
  *
  * <p>It owns one daemon thread that watches, a pool of at most four daemon threads that conclude
- * jobs, at most one that removes groups where that has to wait for another governor, and one
- * descriptor for each job; never a workload. What hangs on futures of jobs runs on daemon threads
- * of its own, as many as block at once. After {@link #close()} the watching thread stays until the
- * last child that was detached has ended, only to reap it, and until the last group that lingers is
- * empty, to remove it.
+ * jobs, at most one that removes groups whose home somebody holds, and one descriptor for each job;
+ * never a workload. What hangs on futures of jobs runs on daemon threads of its own, as many as
+ * block at once. After {@link #close()} the watching thread stays until the last child that was
+ * detached has ended, only to reap it, and until the last group that lingers is empty, to remove
+ * it.
  *
  * <p>Thread-safe, and fit for virtual threads.
  */
@@ -364,8 +364,8 @@ public final class LinuxGovernor implements Governor {
     /**
      * Whether this process, and nothing else, may be moved into a sub-cgroup {@code supervisor} of
      * its own delegated cgroup, if it is alone there: without that, cgroup v2 gives jobs no
-     * controllers (no inner processes). Undone at close when no job's group is left. Default: no;
-     * better is {@code DelegateSubgroup=} of systemd 254 or later.
+     * controllers (no inner processes). Undone at close when no group is left but ours. Default:
+     * no; better is {@code DelegateSubgroup=} of systemd 254 or later.
      */
     public Builder becomeLeaf(boolean allowed) {
       becomeLeaf = allowed;

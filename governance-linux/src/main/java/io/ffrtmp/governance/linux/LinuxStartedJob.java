@@ -49,7 +49,7 @@ final class LinuxStartedJob extends GovernedJob implements StartedJob {
       if (!watched()) {
         return List.of();
       }
-      boolean ours = !group.isAnothers(mark());
+      boolean ours = !hasAnothersGroup();
       List<Long> alive = !ours || group.killAll() ? List.of() : killMembers();
       signal(Signal.KILL); // the leader may live elsewhere: not placed, or moved by somebody else
       return alive;

@@ -381,12 +381,13 @@ class AttachKernelTest {
     }
   }
 
-  @Test
-  void attach_toAProcessThatProcHides_isRefused() throws Exception {
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void attach_toAProcessThatProcHides_isRefused(int hidepid) throws Exception {
     assumeTrue(LinuxHost.root(), "needs root to make a mount namespace");
     LinuxHost.assumeProgram("unshare");
     Process process = sleeper();
-    String script = "mount -t proc -o hidepid=2 proc /proc && exec \"$@\"";
+    String script = "mount -t proc -o hidepid=" + hidepid + " proc /proc && exec \"$@\"";
     try (SecondJvm jvm =
         SecondJvm.of(Blind.class, process.pid())
             .by("unshare", "--mount", "/bin/sh", "-c", script, "sh")

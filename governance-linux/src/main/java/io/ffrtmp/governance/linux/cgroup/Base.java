@@ -108,7 +108,8 @@ public final class Base implements AutoCloseable {
   }
 
   /**
-   * Takes back what we made, switched on and moved, unless a job's group is left: it needs that.
+   * Takes back what we made, switched on and moved, unless a group is left, a job's or somebody
+   * else's: it needs that.
    */
   @Override
   public synchronized void close() {

@@ -169,13 +169,30 @@ public final class ControlTable {
    * unit that stops, and whether its leader had been moved out is seen in the leader.
    */
   public Receipt readBack(Receipt receipt) {
+    if (job.unified() && Libc.access(job.toString(), Libc.F_OK) == Errno.ENOENT) {
+      return receipt;
+    }
     List<LimitOutcome> outcomes = new ArrayList<>();
     for (LimitOutcome each : receipt.limits()) {
       Control control = Control.of(each.limit());
       Optional<Group> group = each.status().inForce() ? job.holding(control) : Optional.empty();
       outcomes.add(group.map(it -> control.check(files, it, each)).orElse(each));
     }
-    boolean gone = job.unified() && Libc.access(job.toString(), Libc.F_OK) == Errno.ENOENT;
-    return gone ? receipt : receipt.limits(outcomes);
+    return receipt.limits(outcomes);
+  }
+
+  /** What {@link #readBack} gives of a group that is gone, where another bears its name. */
+  public Receipt gone(Receipt receipt) {
+    String errno = Errno.name(Errno.ENOENT);
+    return job.unified()
+        ? receipt
+        : receipt.limits(
+            receipt.limits().stream()
+                .map(
+                    each ->
+                        each.status().inForce()
+                            ? each.status(Status.LOST).with(Detail.ERRNO, errno)
+                            : each)
+                .toList());
   }
 }

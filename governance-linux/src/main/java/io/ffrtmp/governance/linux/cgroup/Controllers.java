@@ -23,30 +23,31 @@ final class Controllers {
   private static final List<String> NAMES = List.of("memory", "cpu", "io");
 
   private final CgroupFiles files;
-  private final List<Group> homes;
-  private final List<String> levels;
+  private final List<Group> levels; // none, or the place of the home and the home
   private final List<String> enabled = new ArrayList<>();
   private volatile Map<String, Refusal> refusals = Map.of();
 
   /** For groups in these homes; those of v1 need nothing. */
   Controllers(CgroupFiles files, List<Group> homes) {
     this.files = files;
-    this.homes = homes.stream().filter(Group::unified).toList();
     this.levels =
-        this.homes.stream().flatMap(home -> Stream.of(home.parent(), home.directory())).toList();
+        homes.stream()
+            .filter(Group::unified)
+            .flatMap(home -> Stream.of(new Group(home.hierarchy(), home.parent()), home))
+            .toList();
   }
 
   /** Enables each on each level by itself, so that one which fails fails alone. */
   synchronized void enable() {
     Map<String, Refusal> refused = new HashMap<>();
-    for (String level : levels) {
-      String file = level + "/cgroup.subtree_control";
+    for (Group level : levels) {
+      String file = level.file("cgroup.subtree_control");
       for (String name : NAMES) {
         try {
           if (!List.of(files.read(file).strip().split(" ")).contains(name)) {
             refuseIfInhabited(level);
             files.write(file, "+" + name);
-            enabled.add(level + " " + name);
+            enabled.add(level.file(name));
           }
         } catch (ErrnoException e) {
           refused.putIfAbsent(name, Refusal.of(e, file, name));
@@ -61,9 +62,10 @@ final class Controllers {
    * that has processes turns "domain threaded", and no group beneath it can take a process any
    * more.
    */
-  private void refuseIfInhabited(String level) throws ErrnoException {
-    if (!exempt(level) && !files.read(level + "/cgroup.procs").isBlank()) {
-      throw new ErrnoException(Errno.EBUSY, "enable controllers where processes live: " + level);
+  private void refuseIfInhabited(Group level) throws ErrnoException {
+    if (!exempt(level) && !files.read(level.file("cgroup.procs")).isBlank()) {
+      String where = "enable controllers where processes live: " + level.directory();
+      throw new ErrnoException(Errno.EBUSY, where);
     }
   }
 
@@ -75,12 +77,11 @@ final class Controllers {
   /** The place of the home, if it takes no process now, as it hands controllers down. */
   Optional<String> barred() {
     try {
-      String place = levels.isEmpty() ? "" : levels.get(0);
       boolean open =
-          place.isEmpty()
-              || exempt(place)
-              || files.read(place + "/cgroup.subtree_control").isBlank();
-      return open ? Optional.empty() : Optional.of(place);
+          levels.isEmpty()
+              || exempt(levels.get(0))
+              || files.read(levels.get(0).file("cgroup.subtree_control")).isBlank();
+      return open ? Optional.empty() : Optional.of(levels.get(0).directory());
     } catch (ErrnoException e) {
       LOG.debug("{}: whether it takes processes is not known", this, e);
       return Optional.empty();
@@ -89,12 +90,12 @@ final class Controllers {
 
   /**
    * Undoes what was enabled here on the highest level; the lower ones are gone by then. Nothing
-   * where others have groups by now, which may have limits: all but the one that we live in.
+   * where others have groups by now, which may have limits; our own leaf has none.
    */
   synchronized void disable() {
-    if (!enabled.isEmpty() && !shared(this::holdsUs)) {
+    if (!enabled.isEmpty() && !shared(this::isOurLeaf)) {
       for (String name : NAMES) {
-        if (enabled.contains(levels.get(0) + " " + name)) {
+        if (enabled.contains(levels.get(0).file(name))) {
           disable(levels.get(0), name);
         }
       }
@@ -109,16 +110,16 @@ final class Controllers {
    * which may have limits: what lives in it can't leave then, and keeps its own.
    */
   synchronized void withdraw() {
-    withdraw(levels);
+    withdraw(levels, levels::contains);
   }
 
-  /** The same once the home is gone. One that another governor has made since keeps its own. */
+  /** The same once the home is gone; if it is there again, it is another governor's. */
   synchronized void withdrawFromPlace() {
-    withdraw(levels.stream().limit(1).toList());
+    withdraw(levels.stream().limit(1).toList(), any -> false);
   }
 
-  private void withdraw(List<String> from) {
-    if (!from.isEmpty() && isDomain(from.get(0)) && !shared(beside -> false)) {
+  private void withdraw(List<Group> from, Predicate<Group> ours) {
+    if (!from.isEmpty() && isDomain(from.get(0)) && !shared(ours)) {
       for (int i = from.size() - 1; i >= 0; i--) {
         for (String name : NAMES) {
           disable(from.get(i), name);
@@ -128,50 +129,52 @@ final class Controllers {
     enabled.clear();
   }
 
-  /** Whether there is anything beside the home, not to be left out, or that can't be told. */
-  private boolean shared(Predicate<Group> leftOut) {
-    List<String> beside = new ArrayList<>();
+  /** Whether there is a group in the place of the home that is not ours, or that can't be told. */
+  private boolean shared(Predicate<Group> ours) {
+    Group place = levels.get(0);
     try {
-      beside.addAll(files.subdirectories(levels.get(0)));
-      beside.removeAll(levels);
-      beside.removeIf(each -> leftOut.test(new Group(homes.get(0).hierarchy(), each)));
+      for (String each : files.subdirectories(place.directory())) {
+        if (!ours.test(new Group(place.hierarchy(), each))) {
+          LOG.info("{}: controllers stay on, for {}", place.directory(), each);
+          return true;
+        }
+      }
+      return false;
     } catch (ErrnoException e) {
-      beside.add(e.getMessage());
-    }
-    if (!beside.isEmpty()) {
-      LOG.debug("{}: controllers stay on, for {}", levels.get(0), beside);
-    }
-    return !beside.isEmpty();
-  }
-
-  private void disable(String level, String name) {
-    try {
-      files.write(level + "/cgroup.subtree_control", "-" + name);
-    } catch (ErrnoException e) {
-      LOG.debug("{}: {} stays as it is", level, name, e);
+      LOG.debug("{}: controllers stay on", place.directory(), e);
+      return true;
     }
   }
 
-  private boolean holdsUs(Group group) {
+  private void disable(Group level, String name) {
+    try {
+      files.write(level.file("cgroup.subtree_control"), "-" + name);
+    } catch (ErrnoException e) {
+      LOG.debug("{}: {} stays as it is", level.directory(), name, e);
+    }
+  }
+
+  /** Whether we live in it, as becomeLeaf() or DelegateSubgroup= made it: a unit has limits. */
+  private boolean isOurLeaf(Group group) {
     try {
       String ours = Residence.membership(files, ProcessKey.self().pid()).orElse("");
-      return group.hosts(ours);
+      return group.hosts(ours) && !group.directory().matches(".*\\.(service|scope|slice)");
     } catch (ErrnoException e) {
       return false;
     }
   }
 
   /** Neither the root nor threaded: one that can't have both processes and controllers. */
-  private boolean isDomain(String level) {
+  private boolean isDomain(Group level) {
     try {
-      return files.read(level + "/cgroup.type").strip().equals("domain");
+      return files.read(level.file("cgroup.type")).strip().equals("domain");
     } catch (ErrnoException e) {
       return false;
     }
   }
 
   /** The root alone may have processes and hand down controllers, and alone has no type. */
-  private boolean exempt(String level) {
-    return Libc.access(level + "/cgroup.type", Libc.F_OK) == Errno.ENOENT;
+  private boolean exempt(Group level) {
+    return Libc.access(level.file("cgroup.type"), Libc.F_OK) == Errno.ENOENT;
   }
 }

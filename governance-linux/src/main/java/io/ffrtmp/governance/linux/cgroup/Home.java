@@ -138,8 +138,11 @@ public final class Home {
    */
   @SuppressWarnings("try") // the lock is held, not used
   void withdraw(JobGroup last) {
+    if (lasting || !last.unified()) {
+      return;
+    }
     try (CgroupFiles.Lock held = lock()) {
-      if (!lasting && files.subdirectories(directory()).equals(List.of(last.toString()))) {
+      if (files.subdirectories(directory()).equals(List.of(last.toString()))) {
         controllers.withdraw();
       }
     } catch (ErrnoException e) {

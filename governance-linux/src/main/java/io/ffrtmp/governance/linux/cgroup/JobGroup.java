@@ -8,6 +8,7 @@ import io.ffrtmp.governance.Receipt;
 import io.ffrtmp.governance.ResourceUsage;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -295,11 +296,21 @@ public final class JobGroup {
         : found.liveOwner().filter(it -> !it.equals(ProcessKey.self())).isPresent();
   }
 
-  /** Whether it was removed by somebody else, and another job of the same id has made it anew. */
-  public boolean isAnothers(Mark mark) {
+  /**
+   * Whether it was removed by somebody else, and a job of the same id that another process governs
+   * has made it anew.
+   *
+   * @param mark the bytes that it should bear
+   */
+  public boolean isAnothers(byte[] mark) {
     try {
-      return exists()
-          && Mark.read(files, toString()).filter(it -> isAnothers(it, mark)).isPresent();
+      Optional<byte[]> found = exists() ? files.mark(toString()) : Optional.empty();
+      return found
+          .filter(it -> !Arrays.equals(it, mark))
+          .flatMap(Mark::parse)
+          .filter(it -> it.isOf(toString()))
+          .filter(it -> isAnothers(it, Mark.parse(mark).orElse(Mark.BLANK)))
+          .isPresent();
     } catch (ErrnoException notTold) {
       return false;
     }

@@ -3,6 +3,7 @@ package io.ffrtmp.governance.linux.process;
 import io.ffrtmp.governance.AttachRefusedException;
 import io.ffrtmp.governance.AttachRefusedException.Reason;
 import io.ffrtmp.governance.GovernanceException;
+import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Pidfd;
 
@@ -60,7 +61,8 @@ public record Identity(int pid, Pidfd pidfd, ProcStat stat) {
     try {
       return ProcStat.parse(reader.read("/proc/" + pid + "/stat")).orElseThrow(() -> ended(pid));
     } catch (ErrnoException e) {
-      if (e.isGone() && !pidfd.ended()) {
+      boolean closed = e.isGone() || e.errno() == Errno.EPERM;
+      if (closed && !pidfd.ended()) {
         String why = "is hidden from us (hidepid, proc(5)): attach as its user, or as root";
         throw refusal(Reason.HIDDEN, pid, why);
       }
