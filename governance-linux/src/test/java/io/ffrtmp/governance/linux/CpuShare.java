@@ -31,21 +31,25 @@ public final class CpuShare {
   }
 
   /**
-   * Never more than the share, in any window; and the share itself in at least one: what else
-   * happens on the host takes from a group, and gives it nothing.
+   * Never more than the share on the whole, and the share itself in at least one window: what else
+   * happens on the host takes from a group, and gives it nothing. In one window it may get more,
+   * which it pays back in the next: time that the host took from us counts as used.
    */
   public static void assertShare(double share, Used used, Pause window) throws Exception {
     double best = 0;
-    for (int i = 0; i < WINDOWS && best < share * (1 - TOLERANCE); i++) {
+    double got = 0;
+    double time = 0;
+    double most = share * (1 + TOLERANCE);
+    for (int i = 0; i < WINDOWS && (best < share * (1 - TOLERANCE) || got > time * most); i++) {
       Reading from = Reading.of(used);
       window.pass();
       Reading to = Reading.of(used);
-      double got = to.used - from.used;
-      assertThat(got / (to.after - from.before))
-          .as("share of a CPU in window %d", i)
-          .isLessThanOrEqualTo(share * (1 + TOLERANCE));
-      best = Math.max(best, got / (to.before - from.after));
+      double gained = to.used - from.used;
+      got += gained;
+      time += to.after - from.before;
+      best = Math.max(best, gained / (to.before - from.after));
     }
+    assertThat(got / time).as("share of a CPU").isLessThanOrEqualTo(most);
     assertThat(best)
         .as("best share of a CPU in %d windows", WINDOWS)
         .isGreaterThanOrEqualTo(share * (1 - TOLERANCE));

@@ -77,7 +77,7 @@ class ExhaustionKernelTest {
       BufferedReader parent = new BufferedReader(new InputStreamReader(System.in));
       try (Governor governor = LinuxGovernor.builder().directoryName(args[0]).open()) {
         int descriptors = descriptorsWhenIdle(governor);
-        StartedJob before = governor.start(Workload.of("sleep", "60"));
+        StartedJob before = governor.start(Workload.of("sleep", "600"));
         SecondJvm.tell("ready");
         parent.readLine();
         for (int i = 0; i < 3; i++) {
@@ -138,7 +138,7 @@ class ExhaustionKernelTest {
       try (Governor governor = LinuxGovernor.builder().directoryName(args[0]).open()) {
         governor.run(Workload.of("true").limits(LIMITS));
         int descriptors = descriptorsWhenIdle(governor);
-        StartedJob before = governor.start(Workload.of("sleep", "60"));
+        StartedJob before = governor.start(Workload.of("sleep", "600"));
         Deque<Integer> taken = takeAll();
         StartFailure failure = failure(governor, Workload.of("true").limits(LIMITS));
         assertThat(failure.errno()).contains("EMFILE");
@@ -232,9 +232,9 @@ class ExhaustionKernelTest {
 
   static final class Detaching {
     public static void main(String[] args) throws Exception {
-      try (Governor governor = LinuxGovernor.builder().directoryName(args[0]).open()) {
-        for (int round = 0; round < 2; round++) { // at first with all that it wants
-          StartedJob job = governor.start(Workload.of("sleep", "60").limits(Descriptors.LIMITS));
+      for (int round = 0; round < 2; round++) { // at first with all that it wants
+        try (Governor governor = LinuxGovernor.builder().directoryName(args[0]).open()) {
+          StartedJob job = governor.start(Workload.of("sleep", "600").limits(Descriptors.LIMITS));
           Deque<Integer> taken = round == 0 ? new ArrayDeque<>() : Descriptors.takeAll();
           JobResult result = job.detach();
           String why = listing();
@@ -251,6 +251,7 @@ class ExhaustionKernelTest {
           again.kill();
           again.await(PATIENCE).orElseThrow();
         }
+        RunContract.awaitWatchers(0); // it still reaps, and gives a descriptor back
       }
       assertThat(LinuxHost.cgroupsNamed(args[0])).isEmpty();
     }
@@ -303,7 +304,7 @@ class ExhaustionKernelTest {
       thread.start();
       Optional<StartedJob> job = Optional.empty();
       try {
-        job = Optional.of(governor.start(Workload.of("sleep", "60")));
+        job = Optional.of(governor.start(Workload.of("sleep", "600")));
       } catch (StartFailedException stolenTooEarly) {
         assertThat(stolenTooEarly).hasMessageContaining("EMFILE");
       }
@@ -416,7 +417,7 @@ class ExhaustionKernelTest {
             }
           });
       assertThat(governor.run(Workload.of("true")).exitStatus()).contains(new Exited(0));
-      StartedJob job = governor.start(Workload.of("sleep", "60"));
+      StartedJob job = governor.start(Workload.of("sleep", "600"));
       assertThat(job.detach().verdict()).isEqualTo(Verdict.DETACHED_WORKLOAD_CONTINUES);
       assertThat(governor.jobs()).isEmpty();
       governor.close();

@@ -93,6 +93,7 @@ final class SecondJvm implements AutoCloseable {
               "-XX:+SuppressFatalErrorMessage",
               "-XX:ErrorFile=/dev/null",
               "--enable-native-access=ALL-UNNAMED",
+              "-Dgovernance.test.slowness=" + LinuxHost.SLOWNESS,
               "-Djna.tmpdir=" + Classes.DIRECTORY.resolve("tmp")));
       command.addAll(options);
       command.addAll(List.of("-cp", Classes.PATH, main.getName()));

@@ -430,7 +430,8 @@ class UnprivilegedKernelTest {
       List<String> command = new ArrayList<>(SecondJvm.asUser(NOBODY));
       command.addAll(List.of("sleep", "600"));
       StartedJob job = governor.start(Workload.of(command));
-      await().until(() -> LinuxHost.field(job.pid(), "Uid").orElse("").startsWith("" + NOBODY));
+      RunContract.soon()
+          .until(() -> LinuxHost.field(job.pid(), "Uid").orElse("").startsWith("" + NOBODY));
       try {
         SecondJvm.of(Inside.class, dir, job.pid()).with("test.name", NAME).as(NOBODY).succeed();
       } finally {

@@ -184,7 +184,8 @@ class WaitingKernelTest extends RunContract {
         runs.add(each.submit(() -> governor.run(sh("sleep 0.1; exit " + code))));
       }
       for (int i = 0; i < 100; i++) {
-        assertThat(runs.get(i).get(60, TimeUnit.SECONDS).exitStatus()).contains(new Exited(i));
+        assertThat(runs.get(i).get(PATIENCE.toSeconds(), TimeUnit.SECONDS).exitStatus())
+            .contains(new Exited(i));
       }
     } finally {
       each.shutdownNow();

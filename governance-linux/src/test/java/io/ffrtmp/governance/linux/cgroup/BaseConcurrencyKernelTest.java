@@ -57,7 +57,7 @@ class BaseConcurrencyKernelTest {
       assertThat(maker.get(180, TimeUnit.SECONDS)).isEqualTo(ROUNDS);
     }
     over.set(true);
-    assertThat(cleaning.get(60, TimeUnit.SECONDS)).isPositive();
+    assertThat(cleaning.get(180, TimeUnit.SECONDS)).isPositive();
   }
 
   private int make(String id) throws Exception {
@@ -89,7 +89,7 @@ class BaseConcurrencyKernelTest {
       }
       int winners = 0;
       for (Future<Boolean> each : tries) {
-        winners += each.get(60, TimeUnit.SECONDS) ? 1 : 0;
+        winners += each.get(180, TimeUnit.SECONDS) ? 1 : 0;
       }
       assertThat(winners).isEqualTo(1);
       assertThat(host.homes()).allMatch(home -> Files.isDirectory(home.resolve(id)));

@@ -11,6 +11,7 @@ import io.ffrtmp.governance.linux.libc.Libc;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -119,7 +120,7 @@ final class CgroupHost {
         removeTree(each);
       }
       // A shell may have forked right before it was ended: only its group knows who is left.
-      await().until(() -> endMembers(directory) && rmdir(directory));
+      await().atMost(Duration.ofSeconds(60)).until(() -> endMembers(directory) && rmdir(directory));
     }
   }
 

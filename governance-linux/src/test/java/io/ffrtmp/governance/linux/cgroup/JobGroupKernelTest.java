@@ -368,7 +368,9 @@ class JobGroupKernelTest {
     int pid = Integer.parseInt(parent.inputReader().readLine());
     group.place(pid);
     ProcessHandle.of(pid).orElseThrow().destroyForcibly();
-    await().until(() -> Files.readString(Path.of("/proc/" + pid + "/stat")).contains(") Z "));
+    await()
+        .atMost(Duration.ofSeconds(60))
+        .until(() -> Files.readString(Path.of("/proc/" + pid + "/stat")).contains(") Z "));
 
     assertThat(group.movedOut(pid)).isFalse();
   }
@@ -388,7 +390,7 @@ class JobGroupKernelTest {
     assertThat(host.homes().get(0).resolve("job/c")).as("nothing half removed").isDirectory();
 
     host.end(sleeper);
-    await().until(group::remove); // v1 lags behind the exit
+    await().atMost(Duration.ofSeconds(60)).until(group::remove); // v1 lags behind the exit
     assertThat(host.homes()).noneMatch(home -> Files.exists(home.resolve("job")));
   }
 
@@ -401,7 +403,7 @@ class JobGroupKernelTest {
     assertThat(killed).isEqualTo(host.unified());
     assumeTrue(killed, "cgroup.kill is v2's");
     assertThat(sleeper.waitFor()).isEqualTo(137);
-    await().until(() -> !group.populated());
+    await().atMost(Duration.ofSeconds(60)).until(() -> !group.populated());
   }
 
   @Test
