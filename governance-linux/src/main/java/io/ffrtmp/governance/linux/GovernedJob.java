@@ -158,7 +158,9 @@ abstract class GovernedJob {
   public final ResourceUsage usage() {
     grouped.lock();
     try {
-      return frozen.map(JobResult::usage).orElseGet(group::usage);
+      return frozen
+          .map(JobResult::usage)
+          .orElseGet(() -> hasAnothersGroup() ? ResourceUsage.UNKNOWN : group.usage());
     } finally {
       grouped.unlock();
     }

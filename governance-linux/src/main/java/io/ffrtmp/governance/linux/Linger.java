@@ -81,8 +81,10 @@ final class Linger {
     if (!cared) {
       BooleanSupplier again = () -> discard(group, false);
       Thread asking = Thread.currentThread(); // which does it itself if no other can be had
+      Runnable discarded = () -> discard(group, asking, again);
+      Runnable task = () -> FullHeap.outlast(discarded);
       leftovers.add(again);
-      patient.execute(() -> FullHeap.outlast(() -> discard(group, asking, again)));
+      patient.execute(task);
     }
   }
 
@@ -144,12 +146,15 @@ final class Linger {
 
   private void watchEnd(int pid, Consumer<Pidfd> ended) throws ErrnoException {
     Pidfd process = Pidfd.open(pid);
+    boolean watched = false;
     try {
       int mask = Epoll.EPOLLIN | Epoll.EPOLLET;
       watcher.watch(process.fd(), mask, () -> !process.keepsWaiting(), () -> ended.accept(process));
-    } catch (ErrnoException e) {
-      process.close();
-      throw e;
+      watched = true;
+    } finally {
+      if (!watched) {
+        process.close();
+      }
     }
   }
 

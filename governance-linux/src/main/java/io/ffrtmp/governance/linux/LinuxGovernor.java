@@ -364,8 +364,8 @@ public final class LinuxGovernor implements Governor {
     /**
      * Whether this process, and nothing else, may be moved into a sub-cgroup {@code supervisor} of
      * its own delegated cgroup, if it is alone there: without that, cgroup v2 gives jobs no
-     * controllers (no inner processes). Undone at close when no group is left but ours. Default:
-     * no; better is {@code DelegateSubgroup=} of systemd 254 or later.
+     * controllers (no inner processes). Undone at close when no group is left but that one.
+     * Default: no; better is {@code DelegateSubgroup=} of systemd 254 or later.
      */
     public Builder becomeLeaf(boolean allowed) {
       becomeLeaf = allowed;

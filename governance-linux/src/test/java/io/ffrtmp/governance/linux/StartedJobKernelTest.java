@@ -2,7 +2,6 @@ package io.ffrtmp.governance.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.ffrtmp.governance.Ending.Detached;
 import io.ffrtmp.governance.ExitStatus.Exited;
@@ -22,24 +21,29 @@ import io.ffrtmp.governance.linux.cgroup.CgroupFiles;
 import io.ffrtmp.governance.linux.cgroup.Mark;
 import io.ffrtmp.governance.linux.cgroup.ProcessKey;
 import io.ffrtmp.governance.linux.process.ProcStat;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What a job that was started here can be asked, and told. */
 @Tag("kernel")
 class StartedJobKernelTest extends RunContract {
+  private final Set<Path> asides = new HashSet<>();
 
   @Test
   void facts_ofARunningJob_areTheKernels() throws Exception {
@@ -78,10 +82,9 @@ class StartedJobKernelTest extends RunContract {
 
   @Test
   void kill_ofAJobWhoseGroupIsAnothersByNow_sparesThat() throws Exception {
-    assumeTrue(!tree.unified("memory"), "on v2 a process can't be taken to the group above");
-    StartedJob job = governor.start(Workload.of("sleep", "60").jobId("twice"));
+    StartedJob job = governor.start(Workload.of("sleep", "600").jobId("twice"));
     for (Path group : tree.groups("twice")) {
-      JobTree.move(job.pid(), group.getParent().getParent());
+      takeAside(job, group);
       soon().ignoreExceptions().until(() -> Files.deleteIfExists(group)); // v1 lags behind
     }
     StartedJob second = open(LinuxGovernor.builder()).start(held("again").jobId("twice"));
@@ -100,12 +103,11 @@ class StartedJobKernelTest extends RunContract {
   /** Another JVM has made and marked it, and spawns. */
   @Test
   void kill_ofAJobWhoseGroupAnotherGovernorMakesAnew_sparesThat() throws Exception {
-    assumeTrue(!tree.unified("memory"), "on v2 a process can't be taken to the group above");
-    StartedJob job = governor.start(Workload.of("sleep", "60").jobId("twice"));
-    Process other = new ProcessBuilder("sleep", "60").start();
+    StartedJob job = governor.start(Workload.of("sleep", "600").jobId("twice"));
+    Process other = new ProcessBuilder("sleep", "600").start();
     CgroupFiles files = CgroupFiles.kernel();
     for (Path group : tree.groups("twice")) {
-      JobTree.move(job.pid(), group.getParent().getParent());
+      takeAside(job, group);
       soon().ignoreExceptions().until(() -> Files.deleteIfExists(group)); // v1 lags behind
       files.mkdir(group.toString());
       JobTree.move(other.pid(), group);
@@ -122,13 +124,12 @@ class StartedJobKernelTest extends RunContract {
   /** The same, before it has spawned; and a detached one must not rewrite its mark either. */
   @Test
   void end_ofAJobWhoseGroupAnotherGovernorMakesAnew_sparesThat() throws Exception {
-    assumeTrue(!tree.unified("memory"), "on v2 a process can't be taken to the group above");
     CgroupFiles files = CgroupFiles.kernel();
     Process other = new ProcessBuilder("sleep", "600").start(); // stands for its JVM
     for (boolean detach : new boolean[] {true, false}) {
       StartedJob job = governor.start(sh("exec sleep 600").limits(memory(64)).jobId("twice"));
       for (Path group : tree.groups("twice")) {
-        JobTree.move(job.pid(), group.getParent().getParent());
+        takeAside(job, group);
         soon().ignoreExceptions().until(() -> Files.deleteIfExists(group)); // v1 lags behind
         files.mkdir(group.toString());
       }
@@ -150,6 +151,22 @@ class StartedJobKernelTest extends RunContract {
       }
     }
     other.destroyForcibly().waitFor();
+  }
+
+  /** Out of its group, as somebody else could do by hand. */
+  private void takeAside(StartedJob job, Path group) throws IOException {
+    Path aside = group.resolveSibling("../" + name + "-aside").normalize();
+    asides.add(aside);
+    JobTree.move(job.pid(), Files.createDirectories(aside));
+  }
+
+  @AfterEach
+  void removeAsides() {
+    for (Path each : asides) {
+      soon()
+          .ignoreExceptions()
+          .until(() -> JobTree.pids(each).isEmpty() && Files.deleteIfExists(each));
+    }
   }
 
   private static byte[] markOwnedBy(Process process) {

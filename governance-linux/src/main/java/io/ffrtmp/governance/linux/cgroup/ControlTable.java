@@ -169,16 +169,14 @@ public final class ControlTable {
    * unit that stops, and whether its leader had been moved out is seen in the leader.
    */
   public Receipt readBack(Receipt receipt) {
-    if (job.unified() && Libc.access(job.toString(), Libc.F_OK) == Errno.ENOENT) {
-      return receipt;
-    }
     List<LimitOutcome> outcomes = new ArrayList<>();
     for (LimitOutcome each : receipt.limits()) {
       Control control = Control.of(each.limit());
       Optional<Group> group = each.status().inForce() ? job.holding(control) : Optional.empty();
       outcomes.add(group.map(it -> control.check(files, it, each)).orElse(each));
     }
-    return receipt.limits(outcomes);
+    boolean gone = job.unified() && Libc.access(job.toString(), Libc.F_OK) == Errno.ENOENT;
+    return gone ? receipt : receipt.limits(outcomes); // asked last: it may go while it is read
   }
 
   /** What {@link #readBack} gives of a group that is gone, where another bears its name. */

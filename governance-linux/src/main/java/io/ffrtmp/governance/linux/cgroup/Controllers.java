@@ -135,7 +135,7 @@ final class Controllers {
     try {
       for (String each : files.subdirectories(place.directory())) {
         if (!ours.test(new Group(place.hierarchy(), each))) {
-          LOG.info("{}: controllers stay on, for {}", place.directory(), each);
+          LOG.debug("{}: controllers stay on, for {}", place.directory(), each);
           return true;
         }
       }

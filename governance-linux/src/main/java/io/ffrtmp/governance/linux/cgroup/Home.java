@@ -138,7 +138,7 @@ public final class Home {
    */
   @SuppressWarnings("try") // the lock is held, not used
   void withdraw(JobGroup last) {
-    if (lasting || !last.unified()) {
+    if (lasting || homes.stream().noneMatch(Group::unified)) {
       return;
     }
     try (CgroupFiles.Lock held = lock()) {

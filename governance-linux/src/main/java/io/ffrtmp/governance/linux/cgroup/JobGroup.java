@@ -289,16 +289,15 @@ public final class JobGroup {
     return gone;
   }
 
-  /** One without a leader is of a start that is under way; our own may have lost it. */
+  /** Ours bears no other owner that lives; it may lack the leader, which could not be noted. */
   private static boolean isAnothers(Mark found, Mark mark) {
-    return found.leader().isPresent()
-        ? !found.leader().equals(mark.leader())
-        : found.liveOwner().filter(it -> !it.equals(ProcessKey.self())).isPresent();
+    return found.liveOwner().filter(it -> !it.equals(ProcessKey.self())).isPresent()
+        || found.leader().filter(it -> !mark.leader().equals(Optional.of(it))).isPresent();
   }
 
   /**
-   * Whether it was removed by somebody else, and a job of the same id that another process governs
-   * has made it anew.
+   * Whether it was removed by somebody else, and made anew for another job of the same id, as far
+   * as its mark tells.
    *
    * @param mark the bytes that it should bear
    */

@@ -61,12 +61,13 @@ public record Identity(int pid, Pidfd pidfd, ProcStat stat) {
     try {
       return ProcStat.parse(reader.read("/proc/" + pid + "/stat")).orElseThrow(() -> ended(pid));
     } catch (ErrnoException e) {
-      boolean closed = e.isGone() || e.errno() == Errno.EPERM;
-      if (closed && !pidfd.ended()) {
-        String why = "is hidden from us (hidepid, proc(5)): attach as its user, or as root";
-        throw refusal(Reason.HIDDEN, pid, why);
+      if (!e.isGone() && e.errno() != Errno.EPERM) {
+        throw e;
+      } else if (pidfd.ended()) {
+        throw ended(pid);
       }
-      throw e;
+      String why = "is hidden from us (hidepid, proc(5)): attach as its user, or as root";
+      throw refusal(Reason.HIDDEN, pid, why);
     }
   }
 
