@@ -209,13 +209,22 @@ final class Conclude {
     } catch (RuntimeException | Error e) {
       FullHeap.outlast(rest);
       complain(job, e);
-      FullHeap.outlast(left);
+      leave(job, left);
     } finally {
       job.grouped.unlock();
     }
     FullHeap.outlast(told);
     FullHeap.outlast(unregistered);
     job.complete(job.frozen.orElseThrow());
+  }
+
+  /** Nothing keeps the result from being told. */
+  private static void leave(GovernedJob job, Runnable left) {
+    try {
+      FullHeap.outlast(left);
+    } catch (RuntimeException | Error e) {
+      complain(job, e);
+    }
   }
 
   private static void complain(GovernedJob job, Throwable e) {

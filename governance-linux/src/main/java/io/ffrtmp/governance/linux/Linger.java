@@ -16,7 +16,6 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.function.BooleanSupplier;
-import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -119,7 +118,8 @@ final class Linger {
     try {
       String now = new String(Libc.readAll(events), StandardCharsets.US_ASCII);
       if (!now.contains("populated 0")) {
-        watcher.watch(events, Epoll.EPOLLPRI, () -> changed(group, events));
+        Runnable removal = () -> removeWhenEmpty(group); // made now: then the heap may be full
+        watcher.watch(events, Epoll.EPOLLPRI, () -> changed(events, removal));
         watched = true;
       }
       return watched;
@@ -130,26 +130,28 @@ final class Linger {
     }
   }
 
-  private void changed(JobGroup group, int events) {
+  private static void changed(int events, Runnable removal) {
     Libc.close(events);
-    FullHeap.outlast(() -> removeWhenEmpty(group));
+    FullHeap.outlast(removal);
   }
 
   /** Watches one member; when it ends, the next that is left. */
   private boolean watchMembers(JobGroup group) throws ErrnoException {
     for (int pid : group.members()) {
-      watchEnd(pid, member -> ended(group, member));
+      watchEnd(group, pid, false);
       return true;
     }
     return false;
   }
 
-  private void watchEnd(int pid, Consumer<Pidfd> ended) throws ErrnoException {
+  private void watchEnd(JobGroup group, int pid, boolean child) throws ErrnoException {
     Pidfd process = Pidfd.open(pid);
     boolean watched = false;
     try {
       int mask = Epoll.EPOLLIN | Epoll.EPOLLET;
-      watcher.watch(process.fd(), mask, () -> !process.keepsWaiting(), () -> ended.accept(process));
+      Runnable over = () -> ended(group, process, child);
+      watcher.watch(
+          process.fd(), mask, () -> !process.keepsWaiting(), () -> FullHeap.outlast(over));
       watched = true;
     } finally {
       if (!watched) {
@@ -158,9 +160,13 @@ final class Linger {
     }
   }
 
-  private void ended(JobGroup group, Pidfd member) {
-    member.close();
-    FullHeap.outlast(() -> removeWhenEmpty(group));
+  /** Reaps our own child, that nobody asks for, and removes the group. May be done twice. */
+  void ended(JobGroup group, Pidfd process, boolean child) {
+    if (child) {
+      ExitReader.reap(process);
+    }
+    process.close();
+    removeWhenEmpty(group);
   }
 
   /** Has a child that can't be watched now reaped all the same, and its group removed. */
@@ -170,7 +176,7 @@ final class Linger {
 
   private boolean watchChild(JobGroup group, int pid) {
     try {
-      watchEnd(pid, child -> reap(group, child));
+      watchEnd(group, pid, true);
       return true;
     } catch (ErrnoException e) {
       LOG.debug("process {} can't be watched", pid, e);
@@ -180,11 +186,5 @@ final class Linger {
       }
       return reaped;
     }
-  }
-
-  /** Reaps a child that has ended and that nobody asks for, and removes its group. */
-  void reap(JobGroup group, Pidfd child) {
-    ExitReader.reap(child);
-    ended(group, child);
   }
 }

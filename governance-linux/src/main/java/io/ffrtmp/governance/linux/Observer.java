@@ -90,7 +90,7 @@ final class Observer {
   private Runnable observeChild(GovernedJob child) {
     try {
       observe(child);
-      return child.pidfd.isPresent() ? () -> {} : () -> died(child, () -> readEnd(child));
+      return child.pidfd.isPresent() ? () -> {} : () -> died(child, () -> readEnd(child), () -> {});
     } catch (ErrnoException e) {
       LOG.warn("job {} runs, governed, but can't be watched", child.id(), e);
       return () -> unwatchable(child);
@@ -102,7 +102,8 @@ final class Observer {
       int fd = job.pidfd.get().fd();
       int mask = Epoll.EPOLLIN | Epoll.EPOLLET;
       Runnable end = () -> readEnd(job); // made now: then the heap may be full
-      long token = watcher.watch(fd, mask, () -> isOurs(job), () -> died(job, end));
+      Runnable detached = () -> linger.ended(job.group, job.pidfd.get(), true);
+      long token = watcher.watch(fd, mask, () -> isOurs(job), () -> died(job, end, detached));
       job.token = OptionalLong.of(token);
     } else if (Libc.access("/proc/" + job.pid(), Libc.F_OK) == 0) {
       throw new ErrnoException(Errno.EMFILE, "pidfd_open of process " + job.pid());
@@ -128,12 +129,12 @@ final class Observer {
     return !(job.child && job.heldByTracer());
   }
 
-  private void died(GovernedJob job, Runnable end) {
+  private static void died(GovernedJob job, Runnable end, Runnable detached) {
     job.died();
     if (job.claim()) {
       FullHeap.outlast(end);
     } else if (job.child) {
-      FullHeap.outlast(() -> job.pidfd.ifPresent(child -> linger.reap(job.group, child)));
+      FullHeap.outlast(detached);
     }
   }
 

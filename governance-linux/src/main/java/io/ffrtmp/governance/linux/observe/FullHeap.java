@@ -26,7 +26,10 @@ public final class FullHeap {
       try {
         action.run();
         done = true;
-      } catch (OutOfMemoryError full) {
+      } catch (VirtualMachineError e) {
+        if (!isFull(e)) {
+          throw e;
+        }
         interrupted |= Thread.interrupted(); // or it would not pause
         LockSupport.parkNanos(PAUSE);
       }
@@ -34,5 +37,12 @@ public final class FullHeap {
     if (interrupted) {
       Thread.currentThread().interrupt();
     }
+  }
+
+  /**
+   * Also where the JDK tells it as an InternalError, as when it links a lambda for the first time.
+   */
+  static boolean isFull(VirtualMachineError e) {
+    return e instanceof OutOfMemoryError || e.getCause() instanceof OutOfMemoryError;
   }
 }

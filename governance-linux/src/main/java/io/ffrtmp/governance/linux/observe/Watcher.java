@@ -158,9 +158,10 @@ public final class Watcher implements AutoCloseable {
   private static boolean isDue(Watch watch) {
     try {
       return watch.due.getAsBoolean();
-    } catch (OutOfMemoryError full) {
-      throw full;
     } catch (RuntimeException | Error e) {
+      if (e instanceof VirtualMachineError full && FullHeap.isFull(full)) {
+        throw full;
+      }
       complain(e);
       return true;
     }
