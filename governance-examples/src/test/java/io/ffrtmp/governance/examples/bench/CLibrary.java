@@ -28,12 +28,21 @@ final class CLibrary {
   private CLibrary() {}
 
   static void spawnAndWait() {
-    int[] pid = new int[1];
+    int pid = spawn();
     int[] status = new int[1];
-    int error = posix_spawn(pid, PATH, Pointer.NULL, Pointer.NULL, ARGUMENTS, ENVIRONMENT);
-    if (error != 0 || waitpid(pid[0], status, 0) != pid[0] || status[0] != 0) {
-      throw new IllegalStateException("errno " + error + ", status " + status[0]);
+    if (waitpid(pid, status, 0) != pid || status[0] != 0) {
+      throw new IllegalStateException("status " + status[0]);
     }
+  }
+
+  /** Answers the pid. */
+  static int spawn() {
+    int[] pid = new int[1];
+    int error = posix_spawn(pid, PATH, Pointer.NULL, Pointer.NULL, ARGUMENTS, ENVIRONMENT);
+    if (error != 0) {
+      throw new IllegalStateException("errno " + error);
+    }
+    return pid[0];
   }
 
   private static native int posix_spawn(
@@ -44,7 +53,7 @@ final class CLibrary {
       Pointer arguments,
       Pointer environment);
 
-  private static native int waitpid(int pid, int[] status, int options);
+  static native int waitpid(int pid, int[] status, int options);
 
   /** SIGKILL to a process that nobody has reaped yet. */
   static void kill(long pid) {

@@ -17,6 +17,7 @@ final class SpawnRows {
   static final String C = "C posix_spawn + waitpid, in this JVM";
   static final String GOVERNANCE = "Governance, Governor.run";
 
+  private static final String WATCHER = "C by a thread that waits for all, and a future";
   private static final String BUILDER = "ProcessBuilder";
   private static final String SMALL = "Governance, 64 MB of heap";
   private static final String LARGE = "Governance, 8 GB of touched heap";
@@ -28,6 +29,7 @@ final class SpawnRows {
 
   static void spawn(Options options, Table table) throws Exception {
     Workload workload = Workload.of(Peers.TRUE);
+    BareWatcher watcher = new BareWatcher();
     try (Governor governor = Peers.governor();
         Coprocess yardstick = Coprocess.yardstick(List.of())) {
       Map<String, Samples> samples =
@@ -36,6 +38,7 @@ final class SpawnRows {
               .add(
                   "C posix_spawn + waitpid, a program of its own",
                   (Contestant) () -> yardstick.ask("spawn"))
+              .add(WATCHER, watcher::spawnAndWait)
               .add(GOVERNANCE, () -> Peers.govern(governor, workload))
               .add(BUILDER, Peers::processBuilder)
               .run(options.rounds(), options.warmup());
