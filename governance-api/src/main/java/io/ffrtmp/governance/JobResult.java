@@ -10,6 +10,7 @@ import io.ffrtmp.governance.ExitStatus.Signalled;
 import io.ffrtmp.governance.ExitStatus.Unknown;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -51,7 +52,9 @@ public final class JobResult extends WireValue {
     json.putAll(evidence.content());
     json.put("platform_sla_compliant", verdict.compliant());
     json.put("platform_sla_reason", verdict.wireName());
-    json.put("limits", receipt.limits().stream().map(LimitOutcome::content).toList());
+    List<Object> limits = new ArrayList<>();
+    receipt.limits().forEach(each -> limits.add(each.content()));
+    json.put("limits", List.copyOf(limits));
     receipt.moved().ifPresent(moved -> json.putAll(moved.content()));
     json.put("usage", usage.content());
     return new JobResult(json);

@@ -56,18 +56,25 @@ abstract class WireValue extends Value {
 
   /** The value of a key that may be absent. */
   final <T> Optional<T> get(String key, Function<Object, T> read) {
-    try {
-      return Optional.ofNullable(json.get(key)).map(read);
-    } catch (ArithmeticException | ClassCastException | DateTimeException bad) {
-      throw new IllegalArgumentException(
-          "'" + json.get(key) + "' is no value of '" + key + "'", bad);
-    }
+    Object value = json.get(key);
+    return value == null ? Optional.empty() : Optional.of(read(key, value, read));
   }
 
   /** The value of a key that must be there. */
   final <T> T need(String key, Function<Object, T> read) {
-    return get(key, read)
-        .orElseThrow(() -> new IllegalArgumentException("no '" + key + "' in " + json));
+    Object value = json.get(key);
+    if (value == null) {
+      throw new IllegalArgumentException("no '" + key + "' in " + json);
+    }
+    return read(key, value, read);
+  }
+
+  private static <T> T read(String key, Object value, Function<Object, T> read) {
+    try {
+      return read.apply(value);
+    } catch (ArithmeticException | ClassCastException | DateTimeException bad) {
+      throw new IllegalArgumentException("'" + value + "' is no value of '" + key + "'", bad);
+    }
   }
 
   final Optional<String> text(String key) {
@@ -75,7 +82,10 @@ abstract class WireValue extends Value {
   }
 
   final OptionalLong number(String key) {
-    return get(key, WireValue::integer).map(OptionalLong::of).orElse(OptionalLong.empty());
+    Object value = json.get(key);
+    return value == null
+        ? OptionalLong.empty()
+        : OptionalLong.of(read(key, value, WireValue::integer));
   }
 
   final <E extends Enum<E>> E constant(String key, Class<E> type) {

@@ -156,9 +156,12 @@ final class Start implements Spawner.Admission {
   }
 
   private Optional<LimitOutcome> weightUnmet() {
-    return outcomes.stream()
-        .filter(each -> each.limit() == Limit.CPU_WEIGHT && !each.status().inForce())
-        .findFirst();
+    for (LimitOutcome each : outcomes) {
+      if (each.limit() == Limit.CPU_WEIGHT && !each.status().inForce()) {
+        return Optional.of(each);
+      }
+    }
+    return Optional.empty();
   }
 
   /** The limits were written, but the process is not under all of them. */

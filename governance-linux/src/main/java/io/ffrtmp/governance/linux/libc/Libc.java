@@ -91,14 +91,18 @@ public final class Libc {
   }
 
   static int check(int result, String tried) throws ErrnoException {
+    return check(result, tried, "");
+  }
+
+  static int check(int result, String tried, Object with) throws ErrnoException {
     if (result < 0) {
-      throw new ErrnoException(Native.getLastError(), tried);
+      throw new ErrnoException(Native.getLastError(), tried + with);
     }
     return result;
   }
 
   /** What a call returns, made again whenever a signal interrupts it. */
-  static long retry(LongSupplier call, String tried) throws ErrnoException {
+  static long retry(LongSupplier call, String tried, Object with) throws ErrnoException {
     long result;
     int errno;
     do {
@@ -106,7 +110,7 @@ public final class Libc {
       errno = result < 0 ? Native.getLastError() : 0;
     } while (errno == Errno.EINTR);
     if (errno != 0) {
-      throw new ErrnoException(errno, tried);
+      throw new ErrnoException(errno, tried + with);
     }
     return result;
   }
@@ -114,7 +118,7 @@ public final class Libc {
   /** open(2), always with O_CLOEXEC; a file created gets mode 0666 less the umask. */
   public static int open(String path, int flags) throws ErrnoException {
     byte[] name = utf8(path);
-    return (int) retry(() -> Raw.open(name, flags | O_CLOEXEC, 0666), "open " + path);
+    return (int) retry(() -> Raw.open(name, flags | O_CLOEXEC, 0666), "open ", path);
   }
 
   /** The same descriptor, or a duplicate of it at 10 or above, clear of what a child is given. */
@@ -162,12 +166,12 @@ public final class Libc {
 
   /** One read(2). */
   public static int read(int fd, byte[] buffer) throws ErrnoException {
-    return (int) retry(() -> Raw.read(fd, buffer, buffer.length), "read");
+    return (int) retry(() -> Raw.read(fd, buffer, buffer.length), "read ", fd);
   }
 
   /** Everything up to the end of the file or pipe; the kernel's files tell no size beforehand. */
   public static byte[] readAll(int fd) throws ErrnoException {
-    byte[] buffer = new byte[4096];
+    byte[] buffer = new byte[512]; // JNA copies all of it, both ways, and most files are short
     int length = 0;
     for (int count = read(fd, buffer); count > 0; ) {
       length += count;
@@ -193,7 +197,7 @@ public final class Libc {
 
   /** All of the bytes by write(2); a short write goes on. */
   public static void write(int fd, byte[] bytes) throws ErrnoException {
-    int count = (int) retry(() -> Raw.write(fd, bytes, bytes.length), "write");
+    int count = (int) retry(() -> Raw.write(fd, bytes, bytes.length), "write ", fd);
     if (count < bytes.length) {
       write(fd, Arrays.copyOfRange(bytes, count, bytes.length));
     }
@@ -209,37 +213,37 @@ public final class Libc {
   /** Writes one of the kernel's files with one write(2); what close(2) tells counts too. */
   public static void writeFile(String path, String text) throws ErrnoException {
     byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-    String tried = "write '" + text + "' to " + path;
+    String tried = "write '" + text + "' to ";
     int fd = open(path, O_WRONLY);
     try {
-      if (retry(() -> Raw.write(fd, bytes, bytes.length), tried) < bytes.length) {
-        throw new ErrnoException(Errno.EINVAL, tried);
+      if (retry(() -> Raw.write(fd, bytes, bytes.length), tried, path) < bytes.length) {
+        throw new ErrnoException(Errno.EINVAL, tried + path);
       }
     } catch (ErrnoException e) {
       Raw.close(fd);
       throw e;
     }
-    check(Raw.close(fd), tried);
+    check(Raw.close(fd), tried, path);
   }
 
   /** mkdirat(2), mode 0700. */
   public static void mkdirat(int directory, String name) throws ErrnoException {
-    check(Raw.mkdirat(directory, utf8(name), 0700), "mkdir " + name);
+    check(Raw.mkdirat(directory, utf8(name), 0700), "mkdir ", name);
   }
 
   /** mkdir(2), mode 0700. */
   public static void mkdir(String path) throws ErrnoException {
-    check(Raw.mkdir(utf8(path), 0700), "mkdir " + path);
+    check(Raw.mkdir(utf8(path), 0700), "mkdir ", path);
   }
 
   /** rmdir(2). */
   public static void rmdir(String path) throws ErrnoException {
-    check(Raw.rmdir(utf8(path)), "rmdir " + path);
+    check(Raw.rmdir(utf8(path)), "rmdir ", path);
   }
 
   /** flock(2). */
   public static void flock(int fd, int operation) throws ErrnoException {
-    retry(() -> Raw.flock(fd, operation), "flock");
+    retry(() -> Raw.flock(fd, operation), "flock ", fd);
   }
 
   /** Whether access(2) grants the mode; the errno if not, 0 if so. */
@@ -268,7 +272,7 @@ public final class Libc {
   private static Stat stat(int directory, String path, int flags) throws ErrnoException {
     byte[] statx = new byte[256];
     int result = Raw.statx(directory, utf8(path), flags, STATX_BASIC_STATS, statx);
-    check(result, "statx " + (path.isEmpty() ? "descriptor " + directory : path));
+    check(result, "statx ", path.isEmpty() ? directory : path);
     ByteBuffer stat = buffer(statx);
     int type = stat.getShort(28) & S_IFMT;
     return new Stat(type, stat.getInt(16), stat.getInt(20), stat.getLong(32));
@@ -277,13 +281,13 @@ public final class Libc {
   /** The magic number of the file system under a path (statfs(2)). */
   public static long fileSystem(String path) throws ErrnoException {
     byte[] statfs = new byte[256];
-    check(Raw.statfs(utf8(path), statfs), "statfs " + path);
+    check(Raw.statfs(utf8(path), statfs), "statfs ", path);
     return buffer(statfs).getLong(0);
   }
 
   /** An extended attribute of a file or directory; empty if there is none (getxattr(2)). */
   public static Optional<byte[]> getxattr(String path, String name) throws ErrnoException {
-    byte[] value = new byte[4096];
+    byte[] value = new byte[1024]; // most marks are shorter
     long length = Raw.getxattr(utf8(path), utf8(name), value, value.length);
     if (length < 0 && Native.getLastError() == Errno.ERANGE) {
       value = new byte[XATTR_SIZE_MAX];
@@ -292,20 +296,20 @@ public final class Libc {
     if (length < 0 && Native.getLastError() == Errno.ENODATA) {
       return Optional.empty();
     }
-    check((int) length, "getxattr " + name + " of " + path);
+    check((int) length, "getxattr of ", path);
     return Optional.of(Arrays.copyOf(value, (int) length));
   }
 
   /** Sets an extended attribute (setxattr(2)). */
   public static void setxattr(String path, String name, byte[] value) throws ErrnoException {
     int result = Raw.setxattr(utf8(path), utf8(name), value, value.length, 0);
-    check(result, "setxattr " + name + " of " + path);
+    check(result, "setxattr of ", path);
   }
 
   /** The niceness of a process's main thread, -20 to 19. */
   public static int getpriority(int pid) throws ErrnoException {
     int raw = (int) Raw.syscall(ARM ? 141 : 140, PRIO_PROCESS, pid, 0, 0); // tells 20 - niceness
-    return 20 - check(raw, "getpriority of " + pid);
+    return 20 - check(raw, "getpriority of ", pid);
   }
 
   /** Sets the niceness of a process's main thread. */

@@ -37,7 +37,7 @@ public final class Pidfd implements AutoCloseable {
    */
   public static Pidfd open(int pid) throws ErrnoException {
     return new Pidfd(
-        Libc.check((int) Raw.syscall(434, pid, 0, 0, 0), "pidfd_open of process " + pid));
+        Libc.check((int) Raw.syscall(434, pid, 0, 0, 0), "pidfd_open of process ", pid));
   }
 
   /** Its number in our pid namespace, zombies included; empty once it was reaped. */
@@ -106,7 +106,7 @@ public final class Pidfd implements AutoCloseable {
   private static OptionalInt reap(int idType, int id) throws ErrnoException {
     byte[] siginfo = new byte[128];
     try {
-      Libc.retry(() -> Raw.waitid(idType, id, siginfo, WEXITED), "waitid");
+      Libc.retry(() -> Raw.waitid(idType, id, siginfo, WEXITED), "waitid ", id);
     } catch (ErrnoException e) {
       if (e.errno() == Errno.ECHILD) {
         return OptionalInt.empty();
