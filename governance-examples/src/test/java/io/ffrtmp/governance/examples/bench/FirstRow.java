@@ -10,10 +10,14 @@ import java.util.Map;
 
 /**
  * A JVM that does nothing, one that calls C through JNA, and one that opened a governor and ran a
- * job.
+ * job; and the same three with a heap that is resident from the start, so that what they leave in
+ * it for the collector, which a service's own work would have touched soon, does not count.
  */
 final class FirstRow {
   private static final List<String> SMALL = List.of("-Xmx64m", "-XX:+UseSerialGC");
+  private static final List<String> TOUCHED =
+      List.of("-Xms64m", "-Xmx64m", "-XX:+UseSerialGC", "-XX:+AlwaysPreTouch");
+  private static final String BESIDE = ", beside a touched heap";
   private static final String BARE = "a bare JVM";
   private static final String JNA = "JNA and a spawn through it";
   private static final String FIRST = "Governance, open() and the first run()";
@@ -43,6 +47,9 @@ final class FirstRow {
     commands.put(JNA, Launch.java(SMALL, FirstUse.class, "jna"));
     commands.put(FIRST, Launch.java(SMALL, FirstUse.class, "governance"));
     commands.put(ARCHIVED, Launch.java(archived, FirstUse.class, "governance"));
+    commands.put(BARE + BESIDE, Launch.java(TOUCHED, FirstUse.class, "nothing"));
+    commands.put(JNA + BESIDE, Launch.java(TOUCHED, FirstUse.class, "jna"));
+    commands.put(FIRST + BESIDE, Launch.java(TOUCHED, FirstUse.class, "governance"));
     Map<String, long[]> resident = new LinkedHashMap<>();
     Contest contest = new Contest();
     commands.forEach(
@@ -74,16 +81,19 @@ final class FirstRow {
   }
 
   private static void report(Map<String, Samples[]> all, Table table) {
-    table.say(
-        "  %-52s %10s %10s %12s", "(at most 20 JVMs each)", "p50 ms", "p99 ms", "resident MB");
+    table.say("  %-62s %8s %8s %12s", "(at most 20 JVMs each)", "p50 ms", "p99 ms", "resident MB");
     all.forEach(
         (name, each) ->
             table.say(
-                "  %-52s %10.1f %10.1f %12.1f",
+                "  %-62s %8.1f %8.1f %12.1f",
                 name, each[0].p50() / 1e6, each[0].p99() / 1e6, each[1].p50() / 1024));
-    double bare = all.get(BARE)[1].p50();
-    table.atMost("MB over a bare JVM", (all.get(FIRST)[1].p50() - bare) / 1024, 10);
+    table.atMost("MB over a bare JVM", megabytesOverBare(all, ""), 10);
+    table.atMost("MB over a bare JVM" + BESIDE, megabytesOverBare(all, BESIDE), 10);
     table.atMost("first use, ms", all.get(FIRST)[0].p50() / 1e6, 370);
     table.atMost("first use with AppCDS, ms", all.get(ARCHIVED)[0].p50() / 1e6, 250);
+  }
+
+  private static double megabytesOverBare(Map<String, Samples[]> all, String how) {
+    return (all.get(FIRST + how)[1].p50() - all.get(BARE + how)[1].p50()) / 1024;
   }
 }

@@ -7,11 +7,12 @@ import io.ffrtmp.governance.Capability.State;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.UnaryOperator;
-import java.util.stream.Stream;
 
 /** The cgroup trees of this host, as we see them. Immutable. */
 public final class Hierarchies {
@@ -87,9 +88,12 @@ public final class Hierarchies {
    * where it is the sole one: beside v1 it is systemd's, as {@code name=systemd} is.
    */
   public List<Hierarchy> job() {
-    Stream<String> wanted = Stream.of("memory", "cpu", "io", "cpuacct");
-    List<Hierarchy> held = wanted.flatMap(each -> of(each).stream()).distinct().toList();
-    return held.isEmpty() && all.stream().allMatch(Hierarchy::unified) ? all : held;
+    Map<String, Hierarchy> held = new LinkedHashMap<>();
+    for (String controller : List.of("memory", "cpu", "io", "cpuacct")) {
+      of(controller).ifPresent(each -> held.putIfAbsent(each.field(), each));
+    }
+    boolean sole = held.isEmpty() && all.stream().allMatch(Hierarchy::unified);
+    return sole ? all : List.copyOf(held.values());
   }
 
   /** What was found. */
