@@ -169,6 +169,13 @@ public final class Libc {
     return (int) retry(() -> Raw.read(fd, buffer, buffer.length), "read ", fd);
   }
 
+  /** These bytes of a file; fewer where it ends before (pread(2)). */
+  public static byte[] pread(int fd, int length, long offset) throws ErrnoException {
+    byte[] buffer = new byte[length];
+    int count = (int) retry(() -> Raw.pread(fd, buffer, length, offset), "pread ", fd);
+    return count == length ? buffer : Arrays.copyOf(buffer, count);
+  }
+
   /** Everything up to the end of the file or pipe; the kernel's files tell no size beforehand. */
   public static byte[] readAll(int fd) throws ErrnoException {
     byte[] buffer = new byte[512]; // JNA copies all of it, both ways, and most files are short

@@ -36,6 +36,8 @@ final class Raw {
 
   static native long read(int fd, byte[] buffer, long count);
 
+  static native long pread(int fd, byte[] buffer, long count, long offset);
+
   static native long write(int fd, byte[] buffer, long count);
 
   static native int ftruncate(int fd, long length);

@@ -4,27 +4,15 @@ import io.ffrtmp.governance.StartFailure.Step;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
 import java.util.Optional;
 import java.util.function.Supplier;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
  * Finding a program and telling beforehand what execve(2) would say of it, by the same code on
  * every spawn path: a shell tells no errno, and would run a file of no known format as a script.
  */
 final class Program {
-  private static final int HEAD = 4096;
   private static final int SCRIPT_DEPTH = 5; // fs/exec.c: ELOOP beyond
-  private static final int SCRIPT_LINE = 256; // BINPRM_BUF_SIZE
-
-  /** Only these delimit, and a name that none ends may be cut off (fs/binfmt_script.c). */
-  private static final Pattern SCRIPT = Pattern.compile("#![ \t]*([^ \t\n\0]+)[ \t\n\0]");
-
   private static final int LARGEST_STRING = 128 * 1024 - 1; // MAX_ARG_STRLEN, NUL included
 
   private Program() {}
@@ -81,18 +69,33 @@ final class Program {
       throw failed(Errno.ELOOP, what + ": " + reason(Errno.ELOOP));
     }
     checkFile(path, what);
-    Optional<byte[]> readable = head(path);
+    Optional<Image> readable = Image.of(path);
     if (readable.isEmpty()) {
       return; // executable but not readable: only execve can tell more
     }
-    byte[] head = readable.get();
-    String interpreter = interpreter(head);
-    if (interpreter.isEmpty()) {
-      if (!(isElf(head) && loadable(head)) && !BinfmtMisc.knows(path, head)) {
+    Image image = readable.get();
+    Optional<String> interpreter = image.interpreter().map(name -> absolute(name, directory));
+    try {
+      if (image.elf() && interpreter.isPresent()) {
+        checkLoader(interpreter.get(), path);
+      } else if (interpreter.isPresent()) {
+        check(interpreter.get(), directory, path, depth + 1);
+      } else if (!image.elf()) {
         throw failed(Errno.ENOEXEC, what + ": " + reason(Errno.ENOEXEC));
       }
-    } else {
-      check(absolute(interpreter, directory), directory, path, depth + 1);
+    } catch (SpawnException e) {
+      if (!BinfmtMisc.knows(path, image.head())) { // which the kernel asks first
+        throw e;
+      }
+    }
+  }
+
+  /** The kernel takes an ELF file's interpreter as it is, whatever interpreter that names. */
+  private static void checkLoader(String path, String program) throws SpawnException {
+    String what = "interpreter " + path + " of " + program;
+    checkFile(path, what);
+    if (!Image.of(path).map(Image::elf).orElse(true)) {
+      throw failed(Errno.ELIBBAD, what + ": no ELF file of this machine");
     }
   }
 
@@ -101,21 +104,6 @@ final class Program {
     errno = errno == 0 ? kindError(path) : errno;
     if (errno != 0) {
       throw failed(errno, what + ": " + reason(errno));
-    }
-  }
-
-  private static Optional<byte[]> head(String path) {
-    try {
-      int fd = Libc.open(path, Libc.O_RDONLY);
-      try {
-        byte[] buffer = new byte[HEAD];
-        int length = Libc.read(fd, buffer);
-        return Optional.of(Arrays.copyOf(buffer, length));
-      } finally {
-        Libc.close(fd);
-      }
-    } catch (ErrnoException notReadable) {
-      return Optional.empty();
     }
   }
 
@@ -139,70 +127,5 @@ final class Program {
 
   private static SpawnException failed(int errno, String message) {
     return SpawnException.of(Step.PROGRAM, errno, Errno.name(errno) + ", " + message);
-  }
-
-  /** The interpreter that a {@code #!} line or an ELF header names; empty if none. */
-  static String interpreter(byte[] head) {
-    if (isElf(head)) {
-      return loadable(head) ? elfInterpreter(head) : "";
-    }
-    byte[] line = Arrays.copyOf(head, SCRIPT_LINE); // with NULs after a shorter file, as there
-    Matcher script = SCRIPT.matcher(new String(line, StandardCharsets.UTF_8));
-    return script.lookingAt() ? script.group(1) : "";
-  }
-
-  private static boolean isElf(byte[] head) {
-    return head.length >= 64 && ByteBuffer.wrap(head).getInt(0) == 0x7f454c46;
-  }
-
-  private static ByteBuffer elf(byte[] head) {
-    return ByteBuffer.wrap(head).order(ByteOrder.LITTLE_ENDIAN);
-  }
-
-  /** Whether class, byte order, type and machine are ours, 32-bit relatives included (elf(5)). */
-  private static boolean loadable(byte[] head) {
-    int type = elf(head).getShort(16);
-    int machine = elf(head).getShort(18);
-    boolean ours = Libc.ARM ? machine == 183 || machine == 40 : machine == 62 || machine == 3;
-    boolean wide = machine == 183 || machine == 62;
-    return head[5] == 1
-        && ours
-        && (type == 2 || type == 3)
-        && (head[4] == 2
-            ? hasHeaders(head, elf(head).getLong(32), 54, 56)
-            : !wide && hasHeaders(head, elf(head).getInt(28), 42, 32));
-  }
-
-  /**
-   * Program headers of the right size, within the file, and no more than the kernel reads
-   * (load_elf_phdrs).
-   */
-  private static boolean hasHeaders(byte[] head, long table, int at, int size) {
-    int count = elf(head).getShort(at + 2) & 0xffff;
-    boolean there = head.length == HEAD || table + count * size <= head.length;
-    return elf(head).getShort(at) == size && count > 0 && count * size <= 65_536 && there;
-  }
-
-  /** The path in the PT_INTERP segment of a 64-bit file, where it lies in the head. */
-  private static String elfInterpreter(byte[] head) {
-    long table = elf(head).getLong(32);
-    int size = elf(head).getShort(54);
-    int count = elf(head).getShort(56);
-    for (int i = 0; head[4] == 2 && i < count; i++) {
-      long entry = table + (long) i * size;
-      if (entry < 0 || entry > head.length - 40) {
-        return "";
-      }
-      long offset = elf(head).getLong((int) entry + 8);
-      long length = elf(head).getLong((int) entry + 32);
-      if (elf(head).getInt((int) entry) == 3
-          && length > 1
-          && length <= head.length
-          && offset > 0
-          && offset <= head.length - length) {
-        return new String(head, (int) offset, (int) length - 1, StandardCharsets.UTF_8);
-      }
-    }
-    return "";
   }
 }

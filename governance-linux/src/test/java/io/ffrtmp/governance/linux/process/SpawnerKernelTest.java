@@ -19,6 +19,8 @@ import io.ffrtmp.governance.linux.observe.ExitReader;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -287,6 +289,56 @@ class SpawnerKernelTest {
       script(script, line);
       assertThat(exit(way, Workload.of(path))).as(line).isEqualTo(new ExitStatus.Exited(0));
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void program_whoseLoaderCannotBeHad_isAFailureWhoeverCarriesTheEnvironment(Way way)
+      throws Exception {
+    Path program = script(dir.resolve("program"), "");
+    Path text = script(dir.resolve("text"), "no loader\n");
+    Workload plain = Workload.of(program.toString());
+    for (int at : List.of(0, 8192)) {
+      for (boolean wide : List.of(true, false)) {
+        Files.write(program, ImageTest.elf(wide, at, "/no/such/loader"));
+        assertFailure(way, plain, Step.PROGRAM, "ENOENT");
+        assertFailure(way, plain.environment("a.b", "needs env(1)"), Step.PROGRAM, "ENOENT");
+        Files.write(program, ImageTest.elf(wide, at, text.toString()));
+        assertFailure(way, plain.environment("a.b", "needs env(1)"), Step.PROGRAM, "ELIBBAD");
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void program_withHeadersFarIntoTheFile_runs(Way way) throws Exception {
+    int table = 8192 + ImageTest.TABLE;
+    ByteBuffer elf = ByteBuffer.wrap(ImageTest.elf(true, 8192, "")).order(ByteOrder.LITTLE_ENDIAN);
+    elf.putLong(24, 0x400000 + 200).putInt(table, 1).putInt(table + 4, 5); // PT_LOAD, r-x
+    elf.putLong(table + 8, 0).putLong(table + 16, 0x400000);
+    elf.putLong(table + 32, 4096).putLong(table + 40, 4096).putLong(table + 48, 4096);
+    int[] exit7 = {0x00003cb8, 0x0007bf00, 0x050f0000};
+    int[] exit7OnArm = {0xd28000e0, 0xd2800ba8, 0xd4000001};
+    elf.position(200);
+    Arrays.stream(Libc.ARM ? exit7OnArm : exit7).forEach(elf::putInt);
+    Path program = script(dir.resolve("program"), "");
+    Files.write(program, elf.array());
+    Workload workload = Workload.of(program.toString());
+    assertThat(exit(way, workload)).isEqualTo(new ExitStatus.Exited(7));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void script_ofFiveScripts_runs_andOfSix_doesNot(Way way) throws Exception {
+    String interpreter = "/bin/true";
+    for (int i = 0; i < 6; i++) {
+      Path script = script(dir.resolve("s" + i), "#!" + interpreter + "\n");
+      interpreter = script.toString();
+      if (i == 4) {
+        assertThat(exit(way, Workload.of(interpreter))).isEqualTo(new ExitStatus.Exited(0));
+      }
+    }
+    assertFailure(way, Workload.of(interpreter), Step.PROGRAM, "ELOOP");
   }
 
   @ParameterizedTest
