@@ -67,7 +67,7 @@ class NotStartableKernelTest extends RunContract {
     String huge = "x".repeat(128 * 1024);
     assertNotStartable(Workload.of("true", huge), Step.PROGRAM, "E2BIG");
     String[] many = Stream.generate(() -> huge.substring(9)).limit(64).toArray(String[]::new);
-    assertNotStartable(Workload.of("true", many), Step.EXEC, "E2BIG");
+    assertNotStartable(Workload.of("true", many), Step.PROGRAM, "E2BIG");
   }
 
   @Test

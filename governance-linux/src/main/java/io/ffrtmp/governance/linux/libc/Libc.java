@@ -42,6 +42,8 @@ public final class Libc {
   public static final int S_IFIFO = 0x1000;
   public static final int S_IFREG = 0x8000;
   public static final int S_IFSOCK = 0xc000;
+  public static final int SC_ARG_MAX = 0; // bits/confname.h; by the RLIMIT_STACK of the moment
+  public static final int SC_PAGESIZE = 30;
   public static final long CGROUP_SUPER_MAGIC = 0x27e0eb; // linux/magic.h
   public static final long CGROUP2_SUPER_MAGIC = 0x63677270;
 
@@ -328,6 +330,11 @@ public final class Libc {
   /** The effective user id. */
   public static int geteuid() {
     return Raw.geteuid();
+  }
+
+  /** A limit of this system (sysconf(3)), one of the SC constants. */
+  public static long sysconf(int name) {
+    return Raw.sysconf(name);
   }
 
   /** The environment of this process as the C library holds it: {@code NAME=VALUE} in bytes. */

@@ -72,6 +72,8 @@ final class Raw {
 
   static native int geteuid();
 
+  static native long sysconf(int name);
+
   static native Pointer strerror(int errno);
 
   static native @Nullable Pointer strerrorname_np(int errno);

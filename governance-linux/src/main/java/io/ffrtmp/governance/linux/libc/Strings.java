@@ -41,6 +41,11 @@ public final class Strings {
     return longest;
   }
 
+  /** What execve(2) counts of them: their bytes, their NULs and the pointers to them. */
+  public long total() {
+    return text.length + offsets.length * (long) Long.BYTES;
+  }
+
   /** In plain malloc(3): a NULL-terminated array of pointers, and behind it the strings. */
   Pointer copy() {
     long array = (offsets.length + 1) * (long) Long.BYTES;

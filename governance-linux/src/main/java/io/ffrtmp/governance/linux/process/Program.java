@@ -4,6 +4,7 @@ import io.ffrtmp.governance.StartFailure.Step;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
+import io.ffrtmp.governance.linux.libc.Strings;
 import java.util.Optional;
 import java.util.function.Supplier;
 
@@ -13,7 +14,8 @@ import java.util.function.Supplier;
  */
 final class Program {
   private static final int SCRIPT_DEPTH = 5; // fs/exec.c: ELOOP beyond
-  private static final int LARGEST_STRING = 128 * 1024 - 1; // MAX_ARG_STRLEN, NUL included
+  private static final long PAGES = 32; // MAX_ARG_STRLEN, of one string with its NUL
+  private static final long ARG_MAX = 128 * 1024; // of all: never less (linux/limits.h)
 
   private Program() {}
 
@@ -49,11 +51,21 @@ final class Program {
     return path.startsWith("/") ? path : directory + "/" + path;
   }
 
-  /** Refuses a string that execve(2) would refuse, before a gate is bothered with it. */
-  static void checkLength(int longest) throws SpawnException {
-    if (longest > LARGEST_STRING) {
-      throw failed(
-          Errno.E2BIG, "an argument or variable of " + longest + " bytes is longer than 131071");
+  /** Refuses what execve(2) would refuse for its length (fs/exec.c, bprm_stack_limits). */
+  static void checkLength(String path, Strings arguments, Strings environment)
+      throws SpawnException {
+    long longest = Math.max(arguments.longest(), environment.longest()) + 1;
+    long total = Libc.utf8(path).length + arguments.total() + environment.total();
+    if (total <= ARG_MAX) {
+      return;
+    }
+    long each = PAGES * Libc.sysconf(Libc.SC_PAGESIZE);
+    long most = Libc.sysconf(Libc.SC_ARG_MAX);
+    if (longest > each || total > most) {
+      String one = "an argument or variable of " + longest + " bytes is longer than " + each;
+      String all = "arguments and environment of " + total + " bytes are longer than " + most;
+      String cure = ", the most that can be passed; use a file";
+      throw failed(Errno.E2BIG, (longest > each ? one : all) + cure);
     }
   }
 

@@ -93,8 +93,7 @@ public final class Spawner {
       arguments.add(argument.getBytes(StandardCharsets.UTF_8));
     }
     Strings strings = Strings.of(arguments);
-    Program.checkLength(strings.longest());
-    Program.checkLength(environment.strings().longest());
+    Program.checkLength(program, strings, environment.strings());
     return new Prepared(workload, directory, program, arguments, strings, environment);
   }
 
@@ -146,10 +145,11 @@ public final class Spawner {
       Program.check(program, directory);
       boolean plain = Gate.handsOn(environment);
       checkGate(plain); // before the old log is emptied
+      Gate.Command command = Gate.command(Gate.SHELL, plain, program, arguments, environment);
+      Program.checkLength(command.path(), command.arguments(), command.environment());
       try (Gate gate = new Gate();
           Descriptors descriptors = new Descriptors()) {
         int[] stdio = descriptors.open(workload);
-        Gate.Command command = Gate.command(Gate.SHELL, plain, program, arguments, environment);
         int[] ends = gate.childsEnds();
         int[] fds = {stdio[0], stdio[1], stdio[2], ends[0], ends[1]};
         int pid =

@@ -29,6 +29,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.TreeSet;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
@@ -247,7 +248,7 @@ class SpawnerKernelTest {
     assertFailure(way, Workload.of("true", long1), Step.PROGRAM, "E2BIG");
     assertFailure(way, Workload.of("true").environment("X", long1), Step.PROGRAM, "E2BIG");
     String[] many = Stream.generate(() -> long1.substring(10)).limit(64).toArray(String[]::new);
-    assertFailure(way, Workload.of("true", many), Step.EXEC, "E2BIG");
+    assertFailure(way, Workload.of("true", many), Step.PROGRAM, "E2BIG");
     Workload ok = Workload.of("true");
     assertFailure(way, ok.directory(dir.resolve("none")), Step.DIRECTORY, "ENOENT");
     assertFailure(way, ok.directory(plain), Step.DIRECTORY, "ENOTDIR");
@@ -289,6 +290,44 @@ class SpawnerKernelTest {
       script(script, line);
       assertThat(exit(way, Workload.of(path))).as(line).isEqualTo(new ExitStatus.Exited(0));
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void arguments_asLongAsTheKernelTakes_run_andAByteMoreEmptiesNoLog(Way way) throws Exception {
+    Path log = dir.resolve("log");
+    Function<String[], Workload> plain =
+        arguments -> Workload.of("true", arguments).stdout(Stdio.truncate(log));
+    for (Function<String[], Workload> workload :
+        List.of(plain, plain.andThen(each -> each.environment("a.b", "needs env(1)")))) {
+      Files.writeString(log, "precious");
+      assertFailure(way, filled(way, workload, 1), Step.PROGRAM, "E2BIG");
+      assertThat(log).hasContent("precious");
+      assertThat(exit(way, filled(way, workload, 0))).isEqualTo(new ExitStatus.Exited(0));
+      assertThat(log).isEmptyFile();
+    }
+  }
+
+  /** With arguments that take all that there is, and so many bytes more. */
+  private Workload filled(Way way, Function<String[], Workload> workload, int more)
+      throws Exception {
+    String[] arguments = Stream.generate(() -> "").limit(64).toArray(String[]::new);
+    long room = Libc.sysconf(Libc.SC_ARG_MAX) + more - total(way, workload.apply(arguments));
+    Arrays.fill(arguments, "x".repeat((int) room / 64));
+    arguments[0] += "x".repeat((int) room % 64);
+    return workload.apply(arguments);
+  }
+
+  private long total(Way way, Workload workload) throws Exception {
+    Spawner.Prepared p = spawner.prepare(workload);
+    boolean plain = Gate.handsOn(p.environment());
+    Gate.Command command =
+        way == Way.GATE
+            ? Gate.command(Gate.SHELL, plain, p.program(), p.arguments(), p.environment())
+            : new Gate.Command(p.program(), p.strings(), p.environment().strings());
+    return Libc.utf8(command.path()).length
+        + command.arguments().total()
+        + command.environment().total();
   }
 
   @ParameterizedTest
