@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -87,6 +88,15 @@ final class Environment {
       survivesDash = told;
     }
     return told;
+  }
+
+  /** The names that dash does not pass on unaltered. */
+  String notForDash() {
+    String names =
+        entries.keySet().stream()
+            .filter(name -> !survivesDash(name))
+            .collect(Collectors.joining(", "));
+    return new String(names.getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8);
   }
 
   private static boolean survivesDash(String name) {

@@ -184,8 +184,12 @@ public final class Spawner {
 
     private void checkGate(boolean plain) throws SpawnException {
       if (!plain && program.indexOf('=') >= 0) {
-        String why = " has a = in its path, which env(1) can't execute";
-        throw SpawnException.of(Fault.WORKLOAD, Step.PROGRAM, "program " + program + why);
+        String why = " has a = in its path, which env(1) can't execute, but env must carry ";
+        String cure =
+            Gate.isDash()
+                ? environment.notForDash() + ": rename the path, or start without these"
+                : "the environment where /bin/sh is not dash: rename the path";
+        throw SpawnException.of(Fault.PLATFORM, Step.PROGRAM, "program " + program + why + cure);
       }
       for (String tool : plain ? List.of(Gate.SHELL) : List.of(Gate.SHELL, Gate.ENV)) {
         if (Libc.access(tool, Libc.X_OK) != 0) {

@@ -456,7 +456,8 @@ class SpawnerKernelTest {
     StartFailure failure =
         catchThrowableOfType(SpawnException.class, () -> Way.GATE.spawn(prepared)).failure();
     assertThat(failure.step()).isEqualTo(Step.PROGRAM);
-    assertThat(failure.fault()).isEqualTo(Fault.WORKLOAD);
+    assertThat(failure.fault()).isEqualTo(Fault.PLATFORM);
+    assertThat(failure.message()).contains("rename").contains(Gate.isDash() ? "a.b" : "dash");
     assertThat(log).hasContent("precious");
     assertThat(exit(Way.DIRECT, workload)).isEqualTo(new ExitStatus.Exited(0));
   }
