@@ -4,8 +4,12 @@ import io.ffrtmp.governance.StartFailure.Step;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
+import io.ffrtmp.governance.linux.libc.Spawn;
 import io.ffrtmp.governance.linux.libc.Strings;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.Supplier;
 
 /**
@@ -72,6 +76,24 @@ final class Program {
   /** Throws what execve(2) would say of an absolute path; silent where only execve can tell. */
   static void check(String path, String directory) throws SpawnException {
     check(path, directory, path, 0);
+  }
+
+  /**
+   * What execve(2) itself says of a program, by an attempt that can't run it: an argument is too
+   * long for any. Before Linux 6.8 the arguments are looked at first, and this is silent.
+   */
+  static void attempt(String path) throws SpawnException {
+    byte[] tooLong = new byte[(int) (PAGES * Libc.sysconf(Libc.SC_PAGESIZE))];
+    Arrays.fill(tooLong, (byte) 'x');
+    Strings none = Strings.of(List.of());
+    try {
+      Strings arguments = Strings.of(List.of(tooLong));
+      Spawn.spawn(path, arguments, none, Optional.empty(), new int[0], OptionalInt.empty());
+    } catch (ErrnoException e) {
+      if (e.errno() != Errno.E2BIG && SpawnException.WORKLOADS_FAULT.contains(e.errno())) {
+        throw SpawnException.of(Step.EXEC, e);
+      }
+    }
   }
 
   private static void check(String path, String directory, String program, int depth)

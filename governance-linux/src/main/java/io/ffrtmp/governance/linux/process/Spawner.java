@@ -203,6 +203,7 @@ public final class Spawner {
     private SpawnException refused(String status) {
       try {
         Program.check(program, directory);
+        Program.attempt(program);
       } catch (SpawnException e) {
         return e;
       }

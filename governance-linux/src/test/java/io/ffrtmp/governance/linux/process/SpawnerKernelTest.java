@@ -392,7 +392,10 @@ class SpawnerKernelTest {
     } catch (SpawnException e) {
       assertThat(e.failure().step()).isEqualTo(Step.EXEC);
       assertThat(e.failure().fault()).isEqualTo(Fault.WORKLOAD);
-      assertThat(e.failure().errno().orElse("")).isEqualTo(way == Way.DIRECT ? "ETXTBSY" : "");
+      String errno = e.failure().errno().orElse("");
+      assumeTrue(
+          way == Way.DIRECT || !errno.isEmpty(), "execve looks at the arguments first, before 6.8");
+      assertThat(errno).isEqualTo("ETXTBSY");
     } finally {
       Libc.close(writer);
     }
