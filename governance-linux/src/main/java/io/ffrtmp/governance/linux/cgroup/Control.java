@@ -7,8 +7,11 @@ import io.ffrtmp.governance.LimitOutcome.Detail;
 import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
+import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * The rows of the table of limits: where and how each is written and read. Texts have v2's form on
@@ -42,12 +45,12 @@ enum Control {
     return values()[limit.ordinal()];
   }
 
-  /** The file that takes the limit, or on v1 its first part. */
+  /** The file that takes the limit; on v1 the first part's, or a pattern of all those of rates. */
   String file(boolean unified, String text) {
     if (unified) {
       return limit.wireName();
     }
-    return this == IO_MAX ? rateFile(IoMax.parse(text).rates().keySet().iterator().next()) : old;
+    return this == IO_MAX ? rateFiles(IoMax.parse(text).rates().keySet()) : old;
   }
 
   /** Writes, reads back, and looks at the groups above. */
@@ -58,7 +61,10 @@ enum Control {
     String effective = outcome.effective().orElse(wanted);
     if (!taken && tighten(wanted, effective).equals(wanted)) {
       throw new ErrnoException(Errno.EINVAL, "write '" + wanted + "' to " + group.file(old));
+    } else if (!taken) {
+      return refused(outcome);
     }
+    outcome = outcome.with(Detail.WRITTEN, wanted);
     return held(effective)
         ? outcome
         : outcome.status(Status.UNSUPPORTED).with(Detail.CURE, "boot a kernel that keeps it");
@@ -73,11 +79,28 @@ enum Control {
         this == CPU_WEIGHT
             ? effective.equals(wanted)
             : held(effective) && tighten(effective, wanted).equals(effective);
-    return kept
-        ? outcome
-        : LimitOutcome.of(limit, Status.LOST, asked) // whether it was written, nobody knows
-            .with(Detail.FILE, outcome.get(Detail.FILE).orElseThrow())
-            .with(Detail.READ_BACK, outcome.readBack().orElseThrow());
+    boolean written = group.unified() || held(outcome.readBack().orElseThrow()); // else unknown
+    return !kept ? lost(outcome) : written ? outcome.with(Detail.WRITTEN, wanted) : outcome;
+  }
+
+  /** The same as lost: what held does no more. */
+  static LimitOutcome lost(LimitOutcome outcome) {
+    LimitOutcome lost = LimitOutcome.of(outcome.limit(), Status.LOST, outcome.asked());
+    for (Detail each : Detail.values()) {
+      Optional<String> value = outcome.get(each);
+      if (value.isPresent() && each != Detail.EFFECTIVE && each != Detail.EFFECTIVE_AT) {
+        lost = lost.with(each, value.get());
+      }
+    }
+    return lost;
+  }
+
+  /** What v1 refused, as the ancestor that holds the job has less. */
+  private LimitOutcome refused(LimitOutcome outcome) {
+    String above = outcome.get(Detail.EFFECTIVE_AT).orElseThrow();
+    return outcome
+        .with(Detail.ERRNO, Errno.name(Errno.EINVAL))
+        .with(Detail.CURE, "raise " + above + "/" + old + " first: v1 takes no more beneath it");
   }
 
   private LimitOutcome find(CgroupFiles files, Group group, String asked, String wanted)
@@ -86,7 +109,6 @@ enum Control {
     LimitOutcome outcome =
         LimitOutcome.of(limit, Status.APPLIED, asked)
             .with(Detail.FILE, group.file(file(group.unified(), asked)))
-            .with(Detail.WRITTEN, wanted)
             .with(Detail.READ_BACK, back);
     String effective = back;
     for (String above : group.above()) {
@@ -103,18 +125,24 @@ enum Control {
 
   /** The outcome, if it still holds, or can't be read, which is told; else the same as lost. */
   LimitOutcome check(CgroupFiles files, Group group, LimitOutcome outcome) {
-    String wanted = outcome.get(Detail.WRITTEN).orElse("");
+    String wanted = outcome.get(Detail.WRITTEN).orElse(outcome.asked());
     String before = outcome.readBack().orElse("");
     String above = outcome.get(Detail.EFFECTIVE_AT).orElse("");
     try {
       String now = read(files, group.unified(), group.directory(), wanted);
-      boolean kept =
-          held(before) || held(read(files, group.unified(), above, wanted)); // see write()
-      return kept && now.equals(before)
-          ? outcome
-          : outcome.status(Status.LOST).with(Detail.READ_BACK, now);
+      if (!now.equals(before)) {
+        return lost(outcome).with(Detail.READ_BACK, now);
+      } else if (held(before)) {
+        return outcome;
+      }
+      read(files, group.unified(), above, wanted); // see write(); one that can't be read may hold
+      LimitOutcome found = verify(files, group, outcome.asked());
+      if (!found.status().inForce()) {
+        return lost(outcome);
+      }
+      return outcome.errno().isPresent() ? refused(found) : found;
     } catch (ErrnoException e) {
-      return (gone(e) ? outcome.status(Status.LOST) : outcome).with(Detail.ERRNO, e.name());
+      return (gone(e) ? lost(outcome) : outcome).with(Detail.ERRNO, e.name());
     }
   }
 
@@ -205,8 +233,16 @@ enum Control {
   }
 
   private static String rateFile(String key) {
-    String unit = key.endsWith("iops") ? "_iops_device" : "_bps_device";
-    return "blkio.throttle." + (key.startsWith("r") ? "read" : "write") + unit;
+    return rateFiles(Set.of(key));
+  }
+
+  /** One, or several as a shell's braces name them. */
+  private static String rateFiles(Set<String> keys) {
+    String rates =
+        keys.stream()
+            .map(key -> (key.startsWith("r") ? "read_" : "write_") + key.substring(1))
+            .collect(Collectors.joining(","));
+    return "blkio.throttle." + (keys.size() == 1 ? rates : "{" + rates + "}") + "_device";
   }
 
   private static double number(String text) {

@@ -99,6 +99,8 @@ class JobGroupKernelTest {
       assertThat(host.read("io", "job", "io.max"))
           .isEqualTo(disk + " rbps=4194304 wbps=max riops=max wiops=100");
     } else {
+      assertThat(outcome.get(Detail.FILE).orElseThrow())
+          .endsWith("/job/blkio.throttle.{read_bps,write_iops}_device");
       assertThat(host.read("io", "job", "blkio.throttle.read_bps_device"))
           .isEqualTo(disk + " 4194304");
       assertThat(host.read("io", "job", "blkio.throttle.write_iops_device"))
@@ -248,6 +250,35 @@ class JobGroupKernelTest {
     limitCpu(above, -1);
     Status after = group.limits().readBack(receipt).limits().get(0).status();
     assertThat(after).isEqualTo(host.unified() ? Status.ADJUSTED : Status.LOST);
+  }
+
+  @Test
+  void cpuMax_refusedBeneathATighterOne_isNotToldAsWrittenAndReadAnewAtTheEnd() throws Exception {
+    assumeFalse(host.unified(), "v2 takes it");
+    JobGroup group = host.create("job");
+    Path above = host.directory("cpu", "job").getParent();
+    limitCpu(above, 30_000);
+    LimitOutcome outcome = group.limits().apply(Limits.NONE.cpuMax(CpuMax.cores(1))).get(0);
+    assertThat(outcome.get(Detail.WRITTEN)).isEmpty();
+    assertThat(outcome.readBack()).contains("max 100000");
+    assertThat(outcome.errno()).contains("EINVAL");
+    assertThat(outcome.cure().orElseThrow()).startsWith("raise " + above + "/cpu.cfs_quota_us");
+
+    Receipt receipt = Receipt.of(List.of(outcome));
+    limitCpu(above, 80_000);
+    assertThat(group.limits().readBack(receipt).limits())
+        .containsExactly(outcome.with(Detail.EFFECTIVE, "80000 100000"));
+    for (long loose : new long[] {200_000, -1}) { // the former is a limit, but none that was asked
+      limitCpu(above, loose);
+      LimitOutcome lost = group.limits().readBack(receipt).limits().get(0);
+      assertThat(lost.status()).isEqualTo(Status.LOST);
+      assertThat(lost.effective()).isEmpty();
+      assertThat(lost.get(Detail.EFFECTIVE_AT)).isEmpty();
+      assertThat(lost.errno()).contains("EINVAL");
+    }
+    limitCpu(above, 100_000); // the cure
+    assertThat(group.limits().apply(Limits.NONE.cpuMax(CpuMax.cores(1))).get(0).status())
+        .isEqualTo(Status.APPLIED);
   }
 
   @Test
