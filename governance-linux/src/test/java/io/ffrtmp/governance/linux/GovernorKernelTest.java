@@ -178,6 +178,15 @@ class GovernorKernelTest extends RunContract {
     }
   }
 
+  @Test
+  void open_whereNativeCodeCantBeLoaded_isRefusedWithTheFirstCauseEachTime() throws Exception {
+    SecondJvm.Launch launch = SecondJvm.of(Opening.class).with("jna.nosys", "true");
+    try (SecondJvm jvm = launch.with("jna.nounpack", "true").start()) {
+      assertThat(jvm.hear("refused")).startsWith("native: UnsatisfiedLinkError, ");
+      assertThat(jvm.awaitEnd()).as("exit of %s", jvm).isZero();
+    }
+  }
+
   /** Executes a command to which one system call is refused, as filters of containers do. */
   private static final String FILTERED =
       """

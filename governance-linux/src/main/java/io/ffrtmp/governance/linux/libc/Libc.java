@@ -63,17 +63,22 @@ public final class Libc {
           + " com.sun.jna on the module path), and where the temporary directory is noexec point"
           + " -Djna.tmpdir= to one that is not";
 
+  /** The first cause, as a second try tells only that there was one. */
+  private static Optional<String> cause = Optional.empty();
+
   private Libc() {}
 
   /** Why this JVM can't call what is needed, or empty: native access, the platform, an old libc. */
-  public static Optional<String> unusable() {
+  public static synchronized Optional<String> unusable() {
     try {
       Raw.getpid(); // links every function, posix_spawn_file_actions_addclosefrom_np (glibc 2.34)
       // too
       return Optional.empty();
     } catch (LinkageError | RuntimeException e) {
       Throwable root = e.getCause() == null ? e : e.getCause();
-      return Optional.of(root.getClass().getSimpleName() + ", " + root.getMessage());
+      cause =
+          cause.or(() -> Optional.of(root.getClass().getSimpleName() + ", " + root.getMessage()));
+      return cause;
     }
   }
 
