@@ -125,7 +125,7 @@ class GovernorKernelTest extends RunContract {
   @ParameterizedTest
   @CsvSource(
       delimiter = ';',
-      value = {"mount -o remount,bind,ro; mount -o remount,rw", "umount -l; mount cgroups"})
+      value = {"mount -o remount,bind,ro; mount -o remount,rw", "umount -l; mount -t cgroup"})
   void base_whereCgroupsCannotBeWrittenOrSeen_isToldWithTheCureOfThat(String closing, String cure)
       throws Exception {
     assumeTrue(LinuxHost.root(), "needs root to make a mount namespace");

@@ -213,7 +213,7 @@ class SystemdDelegationKernelTest {
     Systemd.load();
     unit.start();
     long pid = pid(unit, "job");
-    assertThat(unit.hear("@ job cpu.max")).startsWith("UNSUPPORTED").contains("mount cgroups");
+    assertThat(unit.hear("@ job cpu.max")).startsWith("UNSUPPORTED").contains("; mount -t cgroup");
     unit.hear("@ ready");
     assertThat(Systemd.TOP + Systemd.cgroup(pid)).isEqualTo(unit.group().toString());
   }

@@ -270,6 +270,40 @@ class UnprivilegedKernelTest {
     asNobody(OtherLimits.class).succeed();
   }
 
+  /** Tells the cure of a limit that is denied, and what becomes of it in a given base. */
+  static final class Given {
+    public static void main(String[] args) throws Exception {
+      Workload workload = Workload.of("true").limits(OTHERS);
+      try (Governor governor = open();
+          Governor cured = LinuxGovernor.builder().base(args[1]).directoryName(NAME).open()) {
+        assertThat(governor.run(workload).receipt().limits())
+            .allMatch(each -> each.cure().orElseThrow().contains("chown -R USER CGROUP"))
+            .noneMatch(each -> each.cure().orElseThrow().contains("Delegate="));
+        assertThat(cured.run(workload).receipt().allInForce()).isTrue();
+      }
+    }
+  }
+
+  @Test
+  void limits_onV1_areHadInACgroupThatRootGave_asTheCureSays() throws Exception {
+    assumeTrue(LinuxHost.root(), "needs root to give a cgroup");
+    List<Path> trees = LinuxHost.jobHierarchies();
+    assumeTrue(trees.size() > 1, "needs cgroup v1");
+    String name = NAME + "-given";
+    try {
+      for (Path tree : trees) {
+        String given = Files.createDirectory(tree.resolve(name)).toString();
+        Process chown = new ProcessBuilder("chown", "-R", "" + NOBODY, given).start();
+        assertThat(chown.waitFor()).isZero();
+      }
+      SecondJvm.of(Given.class, dir, "/" + name).with("test.name", NAME).as(NOBODY).succeed();
+    } finally {
+      for (Path tree : trees) {
+        Files.deleteIfExists(tree.resolve(name));
+      }
+    }
+  }
+
   static final class Required {
     public static void main(String[] args) throws Exception {
       Path output = Path.of(args[0], "out");

@@ -40,7 +40,7 @@ public final class Base implements AutoCloseable {
     this.files = files;
     this.configured = configured;
     this.sites = sites;
-    this.missing = Refusal.missing(hierarchies);
+    this.missing = Refusal.missing(hierarchies, configured);
     this.home = Home.ofBase(files, name, sites.stream().map(Site::group).toList(), missing);
   }
 
@@ -146,10 +146,9 @@ public final class Base implements AutoCloseable {
     String none = configured.map(path -> path + " is no cgroup here").orElse("none");
     String bases = where.isEmpty() ? none : String.join(", ", where);
     String why = why().cure();
-    String cure = configured.isPresent() ? "make it, or configure another" : why;
     boolean pressure = bornInside() && Libc.access("/proc/pressure/cpu", Libc.R_OK) == 0;
     List<Capability> all = new ArrayList<>();
-    all.add(told("base", !sites.isEmpty(), bases, cure));
+    all.add(told("base", !sites.isEmpty(), bases, why));
     all.add(delegation(why));
     asLeaf.ifPresent(all::add);
     for (Control each : Control.values()) {

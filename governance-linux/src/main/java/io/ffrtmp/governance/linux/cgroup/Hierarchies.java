@@ -96,11 +96,16 @@ public final class Hierarchies {
     return sole ? all : List.copyOf(held.values());
   }
 
+  /** Whether v2 is mounted. */
+  boolean unified() {
+    return all.stream().anyMatch(Hierarchy::unified);
+  }
+
   /** What was found. */
   public List<Capability> capabilities() {
     if (job().isEmpty()) {
       Capability none = Capability.of("cgroup", State.NO, "no cgroup file system is mounted");
-      return List.of(none.cure("mount -t cgroup2 none /sys/fs/cgroup"));
+      return List.of(none.cure(Refusal.visible(this, "memory")));
     }
     List<String> found = new ArrayList<>();
     job().forEach(each -> found.add((each.unified() ? "v2 " : "v1 ") + each.mountPoint()));

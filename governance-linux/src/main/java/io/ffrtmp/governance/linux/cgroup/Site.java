@@ -44,7 +44,7 @@ record Site(Group group, String why, boolean ours) {
   }
 
   /** A directory in any of the hierarchies, or a path, stands for the same place in all of them. */
-  private static Optional<String> configured(Hierarchies all, Hierarchy hierarchy, String place) {
+  static Optional<String> configured(Hierarchies all, Hierarchy hierarchy, String place) {
     return all.job().stream()
         .filter(each -> (place + "/").startsWith(each.mountPoint() + "/"))
         .map(each -> hierarchy.mountPoint() + place.substring(each.mountPoint().length()))
