@@ -225,6 +225,7 @@ class UnprivilegedKernelTest {
           LimitOutcome outcome = job.receipt().limits().get(0);
           assertThat(outcome.status()).as("%s", outcome).isEqualTo(Status.DENIED);
           assertThat(outcome.errno().orElse("none")).isIn("EPERM", "EACCES");
+          assertThat(outcome.get(Detail.WRITTEN)).isEmpty();
           assertThat(outcome.cure()).isPresent();
           assertThat(readBack(job.pid()).orElseThrow()).startsWith("nice 0").endsWith("nice 0");
           job.kill();

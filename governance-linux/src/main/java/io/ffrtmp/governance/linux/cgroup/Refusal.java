@@ -36,7 +36,7 @@ record Refusal(Status status, String file, String errno, String cure) {
               e instanceof ForeignException its ? its.cure() : permission(unified(file));
           case Errno.EROFS -> "mount the cgroup file system with mount -o remount,rw";
           case Errno.EBUSY -> enabling ? LEAF : "ask for more than the group uses now";
-          case Errno.ENOENT -> enabling ? HAND_DOWN : missing(asked);
+          case Errno.ENOENT -> enabling ? HAND_DOWN : missing(file, asked);
           case Errno.ENODEV -> Disk.cure(asked.split(" ")[0]);
           case Errno.EOPNOTSUPP -> "use a base whose cgroup.type is domain";
           default -> "ask for a value that the kernel takes in this file";
@@ -46,11 +46,15 @@ record Refusal(Status status, String file, String errno, String cure) {
     return new Refusal(status, file, e.name(), cure);
   }
 
-  /** Either the path that was asked for is not there, or the file that takes the limit. */
-  private static String missing(String asked) {
+  /** The path that was asked for is not there, or the group, or the file that takes the limit. */
+  private static String missing(String file, String asked) {
     String target = asked.startsWith("/") ? IoMax.parse(asked).target() : "";
-    return Disk.missing(target)
-        ? "name a path that exists; " + target + " does not"
+    String group = Group.parent(file);
+    if (Disk.missing(target)) {
+      return "name a path that exists; " + target + " does not";
+    }
+    return Libc.access(group, Libc.F_OK) == Errno.ENOENT
+        ? "somebody removed " + group + ": make it again"
         : "boot a kernel that has this file";
   }
 

@@ -81,7 +81,6 @@ public final class Niceness {
               ? "raising a weight above 100 needs CAP_SYS_NICE, or a cgroup with the cpu controller"
               : "the kernel takes one autogroup's niceness in 0.1 s from an ordinary user";
       return LimitOutcome.of(Limit.CPU_WEIGHT, denied ? Status.DENIED : Status.UNSUPPORTED, asked)
-          .with(Detail.WRITTEN, "nice " + niceness)
           .with(Detail.ERRNO, e.name())
           .with(Detail.CURE, cure);
     }

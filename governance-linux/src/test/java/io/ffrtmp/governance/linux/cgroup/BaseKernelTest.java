@@ -3,6 +3,7 @@ package io.ffrtmp.governance.linux.cgroup;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import io.ffrtmp.governance.Capability;
@@ -246,6 +247,22 @@ class BaseKernelTest {
       nested.close();
       assertThat(host.homes().get(0).resolve("base/ffrtmp")).doesNotExist();
     }
+  }
+
+  @Test
+  void base_removedBySomebody_isWhatTheCureSays() throws Exception {
+    String directory = host.create("base").toString();
+    Base nested =
+        Base.find(CgroupFiles.kernel(), host.hierarchies, Optional.of(directory), "ffrtmp");
+    host.base.home().group("base").remove();
+    ErrnoException gone =
+        catchThrowableOfType(
+            ErrnoException.class, () -> nested.home().create("job", CgroupHost.mark("job")));
+
+    LimitOutcome outcome =
+        nested.home().none(gone).limits().apply(Limits.NONE.memoryMaxBytes(1 << 20)).get(0);
+    assertThat(outcome.errno()).contains("ENOENT");
+    assertThat(outcome.cure()).contains("somebody removed " + directory + ": make it again");
   }
 
   @Test
