@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.ffrtmp.governance.AttachRefusedException;
 import io.ffrtmp.governance.AttachedJob;
 import io.ffrtmp.governance.Attachment;
+import io.ffrtmp.governance.Capability;
 import io.ffrtmp.governance.CpuMax;
 import io.ffrtmp.governance.Ending.NeverStarted;
 import io.ffrtmp.governance.ExitStatus;
@@ -275,6 +276,11 @@ class UnprivilegedKernelTest {
   static final class Given {
     public static void main(String[] args) throws Exception {
       Workload workload = Workload.of("true").limits(OTHERS);
+      try (Governor closed = LinuxGovernor.builder().base("/").open()) {
+        Capability memory = closed.host().capability("memory.max").orElseThrow();
+        assertThat(memory.state()).as("%s", memory).isEqualTo(Capability.State.NO);
+        assertThat(memory.cure().orElseThrow()).contains("chown -R USER CGROUP");
+      }
       try (Governor governor = open();
           Governor cured = LinuxGovernor.builder().base(args[1]).directoryName(NAME).open()) {
         assertThat(governor.run(workload).receipt().limits())

@@ -184,7 +184,12 @@ public final class Base implements AutoCloseable {
     for (Site site : sites) {
       Group base = site.group();
       boolean holds = base.holds(control.controller);
-      if (holds && !base.unified() && control == Control.IO_MAX) {
+      int errno = holds ? Libc.access(base.directory(), Libc.W_OK) : 0;
+      if (errno != 0) { // as a configured one may be
+        ErrnoException closed = new ErrnoException(errno, "write " + base.directory());
+        String cure = Refusal.of(closed, base.file(home.name()), "").cure();
+        return told(name, false, closed.getMessage(), cure);
+      } else if (holds && !base.unified() && control == Control.IO_MAX) {
         String detail = base.directory() + ", not for buffered writes";
         return Capability.of(name, State.PARTLY, detail).cure("boot with cgroup v2");
       } else if (holds) {

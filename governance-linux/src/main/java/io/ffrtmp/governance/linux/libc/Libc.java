@@ -60,8 +60,8 @@ public final class Libc {
   /** What to do where {@link #unusable} tells a reason. */
   public static final String CURE =
       "glibc 2.34 or later is needed; allow native access (--enable-native-access=ALL-UNNAMED, or"
-          + " com.sun.jna on the module path), and where the temporary directory is noexec point"
-          + " -Djna.tmpdir= to one that is not";
+          + " com.sun.jna on the module path), and where the temporary directory is noexec or can't"
+          + " be written point -Djna.tmpdir= to another";
 
   /** The first cause, as a second try tells only that there was one. */
   private static Optional<String> cause = Optional.empty();
