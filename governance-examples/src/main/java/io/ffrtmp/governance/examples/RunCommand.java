@@ -23,7 +23,8 @@ import picocli.CommandLine.Spec;
       "%nExits with the command's status; 128+n if signal n ended it; 125 if it was",
       "not started; 126 if it is not executable, 127 if it is not found; 2 for wrong",
       "usage. SIGINT, SIGTERM and SIGHUP detach: the command goes on, and the status",
-      "is 130, 143 or 129."
+      "is 130, 143 or 129. A JVM that can't start says so and exits with 1, the shell",
+      "before it with 2."
     },
     mixinStandardHelpOptions = true,
     sortOptions = false)

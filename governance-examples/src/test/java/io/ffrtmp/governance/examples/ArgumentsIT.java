@@ -120,6 +120,12 @@ class ArgumentsIT {
   }
 
   @Test
+  void arguments_manySmallOnes_arrive() throws Exception {
+    Outcome outcome = script("C", "run -- sh -c 'echo $#' $(seq 0 80000)");
+    assertThat(outcome.out()).as(outcome.err()).isEqualTo("80000\n");
+  }
+
+  @Test
   void environment_isInheritedUnalteredWithAdditions() throws Exception {
     ProcessBuilder builder =
         new ProcessBuilder(

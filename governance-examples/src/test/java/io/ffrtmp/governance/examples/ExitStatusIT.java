@@ -100,6 +100,20 @@ class ExitStatusIT {
   }
 
   @Test
+  void descriptors_scarce_whatIsWrongIsTold() throws Exception {
+    Outcome outcome = shell("ulimit -n 12; \"$0\" run true");
+    assertThat(outcome.err()).isNotEmpty();
+  }
+
+  @Test
+  void threadDump_asked_isNotInTheResult() throws Exception {
+    String workload = "kill -QUIT $PPID; until grep -q \"JNI global refs\" err; do :; done";
+    String script = "cd " + scratch + "; \"$0\" run --result - -- sh -c '%s' 2>err";
+    Outcome outcome = shell(String.format(script, "timeout 20 sh -c \"" + workload + "\""));
+    assertThat(outcome.out()).startsWith("{\"job_id\":").hasLineCount(1);
+  }
+
+  @Test
   void workingDirectory_gone_is125() throws Exception {
     Path gone = Files.createDirectory(scratch.resolve("gone"));
     Outcome outcome = shell("cd " + gone + "; rmdir " + gone + "; \"$0\" run true");
