@@ -240,8 +240,6 @@ final class Foreground {
     if (failure.fault() != Fault.WORKLOAD || !program) {
       return Ffrtmp.NOT_GOVERNED;
     }
-    boolean missing =
-        failure.step() == Step.PROGRAM && failure.errno().equals(Optional.of("ENOENT"));
-    return missing ? NOT_FOUND : NOT_EXECUTABLE;
+    return failure.errno().equals(Optional.of("ENOENT")) ? NOT_FOUND : NOT_EXECUTABLE;
   }
 }

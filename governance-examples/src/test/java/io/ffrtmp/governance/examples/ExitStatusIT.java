@@ -1,6 +1,7 @@
 package io.ffrtmp.governance.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.ffrtmp.governance.Ending.NeverStarted;
 import io.ffrtmp.governance.ExitStatus.Exited;
@@ -8,9 +9,14 @@ import io.ffrtmp.governance.JobResult;
 import io.ffrtmp.governance.StartFailure.Step;
 import io.ffrtmp.governance.Verdict;
 import io.ffrtmp.governance.examples.Cli.Outcome;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -60,6 +66,33 @@ class ExitStatusIT {
         .isInstanceOfSatisfying(
             NeverStarted.class,
             never -> assertThat(never.failure().step()).isEqualTo(Step.PROGRAM));
+  }
+
+  @Test
+  void program_whoseLoaderIsMissing_is127() throws Exception {
+    Path program = withoutLoader(scratch.resolve("program"));
+    Path file = scratch.resolve("result.json");
+    Outcome outcome = run("--result", file.toString(), "--", program.toString());
+
+    NeverStarted never = (NeverStarted) Cli.result(file).ending();
+    assertThat(never.failure().step()).as("found by the kernel only").isEqualTo(Step.EXEC);
+    assumeTrue(never.failure().errno().isPresent(), "held at a gate, whose shell tells no errno");
+    assertThat(outcome.status()).isEqualTo(127);
+  }
+
+  /** A program whose header names a loader that is missing, so far behind that we don't look. */
+  private static Path withoutLoader(Path program) throws IOException {
+    byte[] loader = "/no/such/loader\0".getBytes(StandardCharsets.US_ASCII);
+    byte[] real = Files.readAllBytes(Path.of("/bin/true"));
+    ByteBuffer elf = ByteBuffer.wrap(Arrays.copyOf(real, real.length + loader.length));
+    elf.order(ByteOrder.LITTLE_ENDIAN).put(real.length, loader);
+    int header = (int) elf.getLong(32); // e_phoff, elf(5)
+    while (elf.getInt(header) != 3) { // PT_INTERP
+      header += elf.getShort(54); // e_phentsize
+    }
+    elf.putLong(header + 8, real.length).putLong(header + 32, loader.length); // p_offset, p_filesz
+    Files.write(program, elf.array());
+    return Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwxr-xr-x"));
   }
 
   @Test
