@@ -210,7 +210,7 @@ final class Foreground {
         file.get().write(Json.write(json));
       }
     } catch (IOException e) {
-      Ffrtmp.say(err, "the result was not written: " + e);
+      Ffrtmp.say(err, "the result was not written: " + ResultFile.why(e));
     }
   }
 

@@ -6,10 +6,15 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
@@ -25,6 +30,7 @@ final class ResultFile {
   private static final Pattern DESCRIPTOR = Pattern.compile("/proc/\\d+/(task/\\d+/)?fd/\\d+");
 
   private static final int MOST_LINKS = 40; // path_resolution(7)
+  private static final int STICKY = 01000; // inode(7)
 
   private final String name;
 
@@ -44,11 +50,37 @@ final class ResultFile {
     if (name.isEmpty() || name.endsWith("/") || Files.isDirectory(Path.of(name))) {
       throw new IOException("the result can't be written to '" + name + "': name a file");
     }
-    Path where = replaces() ? directory(target()) : Path.of(name);
-    if (standard().isEmpty() && !Files.isWritable(where)) {
-      String why = Files.exists(where) ? " is not writable" : " does not exist";
-      throw new IOException("the result can't be written to " + name + ": " + where + why);
+    try {
+      Path where = replaces() ? directory(target()) : Path.of(name);
+      if (standard().isEmpty() && !Files.isWritable(where)) {
+        Files.readAttributes(where, BasicFileAttributes.class); // tells if that is why
+        throw new FileSystemException(where.toString(), null, "not writable");
+      }
+      if (replaces() && heldByAnother(target())) {
+        throw new FileSystemException(name, null, "another user's, in a sticky directory");
+      }
+    } catch (IOException e) {
+      throw new IOException("the result can't be written to " + name + ": " + why(e), e);
     }
+  }
+
+  /** Whether the result would take the place of that file. */
+  boolean replaces(String file) {
+    try {
+      return !name.equals(STANDARD_OUTPUT) && replaces() && target().equals(target(Path.of(file)));
+    } catch (IOException e) { // told by the check
+      return false;
+    }
+  }
+
+  /** What went wrong, without the name of a class. */
+  static String why(IOException e) {
+    if (e instanceof NoSuchFileException) {
+      return e.getMessage() + ": does not exist";
+    }
+    return e instanceof AccessDeniedException
+        ? e.getMessage() + ": permission denied"
+        : Optional.ofNullable(e.getMessage()).orElse(e.toString());
   }
 
   /** Writes the result. */
@@ -101,11 +133,31 @@ final class ResultFile {
 
   /** The file itself, where the name is a link to it, be it not there yet. */
   private Path target() throws IOException {
-    Path path = Path.of(name);
+    return target(Path.of(name));
+  }
+
+  private static Path target(Path file) throws IOException {
+    Path path = file;
     for (int links = 0; links < MOST_LINKS && Files.isSymbolicLink(path); links++) {
       path = path.resolveSibling(Files.readSymbolicLink(path));
     }
-    return Files.exists(path) ? path.toRealPath() : path;
+    return Files.exists(path)
+        ? path.toRealPath()
+        : directory(path).toRealPath().resolve(path.getFileName());
+  }
+
+  /** Whether nobody but others may rename what is there, or over it (rename(2), EPERM). */
+  private static boolean heldByAnother(Path target) throws IOException {
+    if (Files.notExists(target)) {
+      return false;
+    }
+    Path directory = directory(target);
+    Object self = Files.getAttribute(Path.of("/proc/self"), "unix:uid");
+    List<Object> allowed =
+        List.of(
+            0, Files.getAttribute(target, "unix:uid"), Files.getAttribute(directory, "unix:uid"));
+    boolean sticky = ((int) Files.getAttribute(directory, "unix:mode") & STICKY) != 0;
+    return sticky && !allowed.contains(self);
   }
 
   private static Path directory(Path file) {
@@ -123,7 +175,8 @@ final class ResultFile {
   }
 
   private static void replace(Path target, byte[] line) throws IOException {
-    String temporary = "." + target.getFileName() + "." + ProcessHandle.current().pid();
+    // As short as it can be, whatever the target's name; the time, as pids repeat in containers.
+    String temporary = ".ffrtmp." + ProcessHandle.current().pid() + "." + System.nanoTime();
     Path file = directory(target).resolve(temporary);
     try {
       try (FileChannel channel =

@@ -4,6 +4,7 @@ import io.ffrtmp.governance.Stdio;
 import io.ffrtmp.governance.Workload;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -81,6 +82,12 @@ final class RunCommand implements Callable<Integer> {
     workload = ask.intent().map(workload::intent).orElse(workload);
     workload = workdir == null ? workload : workload.directory(Path.of(workdir));
     workload = stdin == null ? workload : workload.stdin(Path.of(named(stdin)));
+    for (@Nullable String each : Arrays.asList(stdin, stdout, stderr)) {
+      if (each != null && ask.result().filter(it -> it.replaces(each)).isPresent()) {
+        throw new IllegalArgumentException(
+            "--result would replace '" + each + "'; name another file");
+      }
+    }
     for (String pair : environment) {
       int equals = pair.indexOf('=');
       if (equals < 1) {

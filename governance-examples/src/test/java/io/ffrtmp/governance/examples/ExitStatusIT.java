@@ -178,6 +178,7 @@ class ExitStatusIT {
     Path trace = scratch.resolve("trace");
     Path directory = Files.createDirectory(scratch.resolve("directory"));
     Path link = Files.createSymbolicLink(scratch.resolve("link"), directory);
+    Path loop = Files.createSymbolicLink(scratch.resolve("loop"), Path.of("loop"));
     List<String> nowhere =
         List.of(
             scratch.resolve("missing/r.json").toString(),
@@ -185,18 +186,69 @@ class ExitStatusIT {
             directory.toString(),
             link.toString(),
             scratch.resolve("file") + "/",
+            scratch.resolve("n".repeat(256)).toString(),
+            loop.toString(),
             "/dev/fd/999");
     for (String name : nowhere) {
       Outcome outcome = run("--result", name, "touch", trace.toString());
 
       assertThat(outcome.status()).as("--result '%s'", name).isEqualTo(125);
-      assertThat(outcome.err()).startsWith("ffrtmp: the result can't be written");
+      assertThat(outcome.err())
+          .startsWith("ffrtmp: the result can't be written")
+          .doesNotContain("Exception");
+      assertThat(outcome.err().contains("does not exist"))
+          .as(outcome.err())
+          .isEqualTo(name.endsWith("missing/r.json") || name.startsWith("/dev"));
       assertThat(trace).doesNotExist();
     }
   }
 
   @Test
+  void result_ofALongName_isWritten() throws Exception {
+    Path file = scratch.resolve("n".repeat(255));
+    assertThat(run("--result", file.toString(), "true").status()).isZero();
+    assertThat(Cli.result(file).verdict()).isEqualTo(Verdict.SUCCESS);
+  }
+
+  private Outcome asNobody(String... command) throws Exception {
+    assumeTrue(Cli.ROOT, "needs root to become another user");
+    ProcessBuilder builder =
+        new ProcessBuilder("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups");
+    builder.command().addAll(List.of(command));
+    return Cli.await(scratch, builder);
+  }
+
+  private Outcome resultOfNobody(Path file) throws Exception {
+    String jar = Path.of("target", "ffrtmp.jar").toAbsolutePath().toString();
+    assumeTrue(asNobody("test", "-r", jar).status() == 0, "needs a checkout that others can read");
+    return asNobody(Cli.LAUNCHER.toString(), "run", "--result", file.toString(), "true");
+  }
+
+  @Test
+  void result_inADirectoryClosedToUs_isNotSaidToBeMissing() throws Exception {
+    Outcome outcome = resultOfNobody(scratch.resolve("result.json"));
+
+    assertThat(outcome.status()).isEqualTo(125);
+    assertThat(outcome.err()).contains("permission denied").doesNotContain("Exception");
+  }
+
+  @Test
+  void result_ofAnotherUsersFileInAStickyDirectory_is125() throws Exception {
+    Path file = Files.createTempFile(Path.of("/tmp"), "ffrtmp-it", ".json");
+    try {
+      Outcome outcome = resultOfNobody(file);
+
+      assertThat(outcome.status()).isEqualTo(125);
+      assertThat(outcome.err()).contains("another user's, in a sticky directory");
+    } finally {
+      Files.delete(file);
+    }
+  }
+
+  @Test
   void usage_wrong_is2AndStartsNothing() throws Exception {
+    String file = scratch.resolve("file").toString();
+    String link = Files.createSymbolicLink(scratch.resolve("link"), Path.of("file")).toString();
     String[][] wrong = {
       {"--no-such-option", "true"},
       {},
@@ -211,6 +263,9 @@ class ExitStatusIT {
       {"--job-id", "a", "--job-id", "b", "true"},
       {"--stdin", "-", "true"},
       {"--stdout", "-", "true"},
+      {"--stdout", file, "--result", file, "true"},
+      {"--stderr", link, "--result", file, "true"},
+      {"--stderr", file, "--result", link, "true"},
     };
     for (String[] arguments : wrong) {
       Outcome outcome = run(arguments);
