@@ -32,7 +32,7 @@ final class AskOptions {
       names = "--cpus",
       paramLabel = "N",
       description = "At most so many CPUs' worth, as in 1.5.")
-  private @Nullable Double cpus;
+  private @Nullable String cpus;
 
   @Option(
       names = "--cpu-weight",
@@ -81,13 +81,22 @@ final class AskOptions {
     return Optional.ofNullable(result).map(ResultFile::new);
   }
 
+  /** Java's own parser takes 1.5f, 0x1p1 and NaN too. */
+  private static double decimal(String text) {
+    if (!text.matches("[0-9]*[.]?[0-9]+")) {
+      throw new IllegalArgumentException(
+          "'" + text + "' is no number of CPUs: use a decimal number, as in 1.5");
+    }
+    return Double.parseDouble(text);
+  }
+
   Limits limits() {
     if (cpuMax != null && cpus != null) {
       throw new IllegalArgumentException("--cpu-max and --cpus say the same; give one of them");
     }
     Limits limits = Limits.NONE;
     limits = cpuMax == null ? limits : limits.cpuMax(CpuMax.parse(cpuMax));
-    limits = cpus == null ? limits : limits.cpuMax(CpuMax.cores(cpus));
+    limits = cpus == null ? limits : limits.cpuMax(CpuMax.cores(decimal(cpus)));
     limits = cpuWeight == null ? limits : limits.cpuWeight(cpuWeight);
     limits = memoryMax == null ? limits : limits.memoryMaxBytes(ByteSize.parse(memoryMax));
     for (String line : ioMax) {

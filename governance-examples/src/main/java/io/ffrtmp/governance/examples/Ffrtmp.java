@@ -9,10 +9,12 @@ import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * The command line {@code ffrtmp}. It speaks UTF-8 in every locale, and says everything of its own
@@ -74,9 +76,19 @@ public final class Ffrtmp {
 
   private static int wrongUsage(ParameterException wrong, String[] args) {
     CommandLine command = wrong.getCommandLine();
-    say(command.getErr(), String.valueOf(wrong.getMessage()));
+    say(command.getErr(), noSuchCommand(wrong).orElse(String.valueOf(wrong.getMessage())));
     say(command.getErr(), "see " + command.getCommandSpec().qualifiedName() + " --help");
     return USAGE;
+  }
+
+  private static Optional<String> noSuchCommand(ParameterException wrong) {
+    Set<String> commands = wrong.getCommandLine().getSubcommands().keySet();
+    return Optional.of(wrong)
+        .filter(each -> !commands.isEmpty())
+        .filter(UnmatchedArgumentException.class::isInstance)
+        .map(each -> ((UnmatchedArgumentException) each).getUnmatched().get(0))
+        .filter(word -> !word.startsWith("-"))
+        .map(word -> "'" + word + "' is no command; there are " + String.join(", ", commands));
   }
 
   /** Tells the user something. */

@@ -246,6 +246,13 @@ class ExitStatusIT {
   }
 
   @Test
+  void command_unknown_is2AndNamesThoseThatAre() throws Exception {
+    Outcome outcome = Cli.ffrtmp(scratch, "help");
+    assertThat(outcome.status()).isEqualTo(2);
+    assertThat(outcome.err()).startsWith("ffrtmp: 'help' is no command; there are run, attach, ");
+  }
+
+  @Test
   void usage_wrong_is2AndStartsNothing() throws Exception {
     String file = scratch.resolve("file").toString();
     String link = Files.createSymbolicLink(scratch.resolve("link"), Path.of("file")).toString();
@@ -254,6 +261,8 @@ class ExitStatusIT {
       {},
       {"--cpus", "1", "--cpu-max", "1000 1000", "true"},
       {"--cpus", "NaN", "true"},
+      {"--cpus", "1.5f", "true"},
+      {"--cpus", "0x1p1", "true"},
       {"--cpu-weight", "0", "true"},
       {"--memory-max", "9999999T", "true"},
       {"--memory-max", "1e3", "true"},
