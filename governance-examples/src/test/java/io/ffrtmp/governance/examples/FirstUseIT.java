@@ -63,15 +63,18 @@ class FirstUseIT {
     Files.delete(wait);
     assertThat(new ProcessBuilder("mkfifo", wait.toString()).start().waitFor()).isZero();
     Path said = checkout.resolve("said");
+    Path saidToo = checkout.resolve("said-too");
     Process first = Cli.start(launcher("true").redirectError(said.toFile()));
     await().until(() -> Files.readAllLines(calls).size() == 1);
-    Path saidToo = checkout.resolve("said-too");
     Process second = Cli.start(launcher("sh", "-c", "exit 3").redirectError(saidToo.toFile()));
-    await().until(() -> Files.readString(saidToo).contains("ffrtmp: waiting for another build"));
-    Files.writeString(wait, "go\n", StandardOpenOption.WRITE);
+    try {
+      await().until(() -> Files.readString(saidToo).contains("ffrtmp: waiting for another build"));
+    } finally {
+      Files.writeString(wait, "go\n", StandardOpenOption.WRITE);
+      assertThat(first.waitFor(1, TimeUnit.MINUTES)).isTrue();
+      assertThat(second.waitFor(1, TimeUnit.MINUTES)).isTrue();
+    }
 
-    assertThat(first.waitFor(1, TimeUnit.MINUTES)).isTrue();
-    assertThat(second.waitFor(1, TimeUnit.MINUTES)).isTrue();
     assertThat(first.exitValue()).isZero();
     assertThat(second.exitValue()).isEqualTo(3);
     assertThat(calls).hasContent("package");
