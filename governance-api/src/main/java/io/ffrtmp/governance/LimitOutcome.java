@@ -76,9 +76,13 @@ public final class LimitOutcome extends WireValue {
     return outcome;
   }
 
-  /** The same details with another status. */
+  /** The same with another status; where that is not in force, nothing is effective any more. */
   public LimitOutcome status(Status status) {
-    return new LimitOutcome(with("status", status.wireName()));
+    Map<String, Object> changed = with("status", status.wireName());
+    if (!status.inForce()) {
+      changed.keySet().removeAll(List.of(name(Detail.EFFECTIVE), name(Detail.EFFECTIVE_AT)));
+    }
+    return new LimitOutcome(changed);
   }
 
   /** With this detail added or replaced. */

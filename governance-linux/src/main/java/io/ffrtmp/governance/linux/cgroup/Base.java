@@ -184,10 +184,12 @@ public final class Base implements AutoCloseable {
     for (Site site : sites) {
       Group base = site.group();
       boolean holds = base.holds(control.controller);
-      int errno = holds ? Libc.access(base.directory(), Libc.W_OK) : 0;
+      String jobs = base.file(home.name());
+      String place = Libc.access(jobs, Libc.F_OK) == 0 ? jobs : base.directory();
+      int errno = holds ? Libc.access(place, Libc.W_OK) : 0;
       if (errno != 0) { // as a configured one may be
-        ErrnoException closed = new ErrnoException(errno, "write " + base.directory());
-        String cure = Refusal.of(closed, base.file(home.name()), "").cure();
+        ErrnoException closed = new ErrnoException(errno, "access " + place);
+        String cure = Refusal.of(closed, jobs, "").cure();
         return told(name, false, closed.getMessage(), cure);
       } else if (holds && !base.unified() && control == Control.IO_MAX) {
         String detail = base.directory() + ", not for buffered writes";

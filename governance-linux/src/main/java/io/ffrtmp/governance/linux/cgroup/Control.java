@@ -7,7 +7,6 @@ import io.ffrtmp.governance.LimitOutcome.Detail;
 import io.ffrtmp.governance.LimitOutcome.Status;
 import io.ffrtmp.governance.linux.libc.Errno;
 import io.ffrtmp.governance.linux.libc.ErrnoException;
-import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -79,20 +78,9 @@ enum Control {
         this == CPU_WEIGHT
             ? effective.equals(wanted)
             : held(effective) && tighten(effective, wanted).equals(effective);
-    boolean written = group.unified() || held(outcome.readBack().orElseThrow()); // else unknown
-    return !kept ? lost(outcome) : written ? outcome.with(Detail.WRITTEN, wanted) : outcome;
-  }
-
-  /** The same as lost: what held does no more. */
-  static LimitOutcome lost(LimitOutcome outcome) {
-    LimitOutcome lost = LimitOutcome.of(outcome.limit(), Status.LOST, outcome.asked());
-    for (Detail each : Detail.values()) {
-      Optional<String> value = outcome.get(each);
-      if (value.isPresent() && each != Detail.EFFECTIVE && each != Detail.EFFECTIVE_AT) {
-        lost = lost.with(each, value.get());
-      }
-    }
-    return lost;
+    boolean written = held(outcome.readBack().orElseThrow()); // else nobody knows
+    outcome = kept ? outcome : outcome.status(Status.LOST);
+    return kept && written ? outcome.with(Detail.WRITTEN, wanted) : outcome;
   }
 
   /** What v1 refused, as the ancestor that holds the job has less. */
@@ -118,7 +106,7 @@ enum Control {
         outcome = outcome.with(Detail.EFFECTIVE_AT, above);
       }
     }
-    return effective.equals(wanted)
+    return back.equals(wanted) && effective.equals(wanted)
         ? outcome
         : outcome.status(Status.ADJUSTED).with(Detail.EFFECTIVE, effective);
   }
@@ -139,11 +127,20 @@ enum Control {
       LimitOutcome found = verify(files, group, outcome.asked());
       if (!found.status().inForce()) {
         return lost(outcome);
+      } else if (outcome.errno().isPresent()) {
+        return refused(found);
       }
-      return outcome.errno().isPresent() ? refused(found) : found;
+      return outcome.get(Detail.WRITTEN).map(it -> found.with(Detail.WRITTEN, it)).orElse(found);
     } catch (ErrnoException e) {
       return (gone(e) ? lost(outcome) : outcome).with(Detail.ERRNO, e.name());
     }
+  }
+
+  private static LimitOutcome lost(LimitOutcome outcome) {
+    LimitOutcome lost = outcome.status(Status.LOST);
+    boolean refused = outcome.cure().isPresent(); // by v1, beneath what held then
+    String file = outcome.get(Detail.FILE).orElseThrow();
+    return refused ? lost.with(Detail.CURE, "write it to " + file + " now") : lost;
   }
 
   /** Whether a limit that can't be read is not there; else that proves nothing. */

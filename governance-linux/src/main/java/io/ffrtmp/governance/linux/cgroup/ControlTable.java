@@ -160,7 +160,7 @@ public final class ControlTable {
     }
     String procs = group.file("cgroup.procs");
     String cure = "its process is in " + path.get() + " now: write its number to " + procs;
-    return Control.lost(outcome).with(Detail.CURE, cure);
+    return outcome.status(Status.LOST).with(Detail.CURE, cure);
   }
 
   /**
@@ -189,7 +189,7 @@ public final class ControlTable {
                 .map(
                     each ->
                         each.status().inForce()
-                            ? Control.lost(each).with(Detail.ERRNO, errno)
+                            ? each.status(Status.LOST).with(Detail.ERRNO, errno)
                             : each)
                 .toList());
   }

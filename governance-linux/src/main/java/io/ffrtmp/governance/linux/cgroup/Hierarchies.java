@@ -105,7 +105,7 @@ public final class Hierarchies {
   public List<Capability> capabilities() {
     if (job().isEmpty()) {
       Capability none = Capability.of("cgroup", State.NO, "no cgroup file system is mounted");
-      return List.of(none.cure(Refusal.visible(this, "memory")));
+      return List.of(none.cure(Refusal.visible(this, "cpu")));
     }
     List<String> found = new ArrayList<>();
     job().forEach(each -> found.add((each.unified() ? "v2 " : "v1 ") + each.mountPoint()));

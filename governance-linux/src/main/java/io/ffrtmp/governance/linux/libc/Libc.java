@@ -173,13 +173,14 @@ public final class Libc {
 
   /** One read(2). */
   public static int read(int fd, byte[] buffer) throws ErrnoException {
-    return (int) retry(() -> Raw.read(fd, buffer, buffer.length), "read ", fd);
+    return (int) retry(() -> Raw.read(fd, buffer, buffer.length), "read of descriptor ", fd);
   }
 
   /** These bytes of a file; fewer where it ends before (pread(2)). */
   public static byte[] pread(int fd, int length, long offset) throws ErrnoException {
     byte[] buffer = new byte[length];
-    int count = (int) retry(() -> Raw.pread(fd, buffer, length, offset), "pread ", fd);
+    int count =
+        (int) retry(() -> Raw.pread(fd, buffer, length, offset), "pread of descriptor ", fd);
     return count == length ? buffer : Arrays.copyOf(buffer, count);
   }
 
@@ -211,7 +212,7 @@ public final class Libc {
 
   /** All of the bytes by write(2); a short write goes on. */
   public static void write(int fd, byte[] bytes) throws ErrnoException {
-    int count = (int) retry(() -> Raw.write(fd, bytes, bytes.length), "write ", fd);
+    int count = (int) retry(() -> Raw.write(fd, bytes, bytes.length), "write to descriptor ", fd);
     if (count < bytes.length) {
       write(fd, Arrays.copyOfRange(bytes, count, bytes.length));
     }
@@ -257,7 +258,7 @@ public final class Libc {
 
   /** flock(2). */
   public static void flock(int fd, int operation) throws ErrnoException {
-    retry(() -> Raw.flock(fd, operation), "flock ", fd);
+    retry(() -> Raw.flock(fd, operation), "flock of descriptor ", fd);
   }
 
   /** Whether access(2) grants the mode; the errno if not, 0 if so. */
@@ -286,7 +287,7 @@ public final class Libc {
   private static Stat stat(int directory, String path, int flags) throws ErrnoException {
     byte[] statx = new byte[256];
     int result = Raw.statx(directory, utf8(path), flags, STATX_BASIC_STATS, statx);
-    check(result, "statx ", path.isEmpty() ? directory : path);
+    check(result, path.isEmpty() ? "statx of descriptor " + directory : "statx ", path);
     ByteBuffer stat = buffer(statx);
     int type = stat.getShort(28) & S_IFMT;
     return new Stat(type, stat.getInt(16), stat.getInt(20), stat.getLong(32));
@@ -310,14 +311,14 @@ public final class Libc {
     if (length < 0 && Native.getLastError() == Errno.ENODATA) {
       return Optional.empty();
     }
-    check((int) length, "getxattr of ", path);
+    check((int) length, "getxattr " + name + " of ", path);
     return Optional.of(Arrays.copyOf(value, (int) length));
   }
 
   /** Sets an extended attribute (setxattr(2)). */
   public static void setxattr(String path, String name, byte[] value) throws ErrnoException {
     int result = Raw.setxattr(utf8(path), utf8(name), value, value.length, 0);
-    check(result, "setxattr of ", path);
+    check(result, "setxattr " + name + " of ", path);
   }
 
   /** The niceness of a process's main thread, -20 to 19. */

@@ -106,7 +106,7 @@ public final class Pidfd implements AutoCloseable {
   private static OptionalInt reap(int idType, int id) throws ErrnoException {
     byte[] siginfo = new byte[128];
     try {
-      Libc.retry(() -> Raw.waitid(idType, id, siginfo, WEXITED), "waitid ", id);
+      Libc.retry(() -> Raw.waitid(idType, id, siginfo, WEXITED), "waitid", "");
     } catch (ErrnoException e) {
       if (e.errno() == Errno.ECHILD) {
         return OptionalInt.empty();

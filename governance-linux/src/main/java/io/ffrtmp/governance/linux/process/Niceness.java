@@ -59,8 +59,8 @@ public final class Niceness {
     int niceness = of(weight);
     String asked = Integer.toString(weight);
     String file = "/proc/" + pid + "/autogroup";
+    String read = "";
     try {
-      String read = "";
       if (autogroups()) { // first: it may be refused for a while, and niceness can't be taken back
         Libc.writeFile(file, Integer.toString(niceness));
         read = Libc.readText(file).strip();
@@ -78,11 +78,14 @@ public final class Niceness {
       boolean denied = e.errno() == Errno.EACCES || e.errno() == Errno.EPERM;
       String cure =
           denied
-              ? "raising a weight above 100 needs CAP_SYS_NICE, or a cgroup with the cpu controller"
+              ? "a niceness below our own needs CAP_SYS_NICE; or a cgroup with the cpu controller"
               : "the kernel takes one autogroup's niceness in 0.1 s from an ordinary user";
-      return LimitOutcome.of(Limit.CPU_WEIGHT, denied ? Status.DENIED : Status.UNSUPPORTED, asked)
-          .with(Detail.ERRNO, e.name())
-          .with(Detail.CURE, cure);
+      Status status = denied ? Status.DENIED : Status.UNSUPPORTED;
+      LimitOutcome none =
+          LimitOutcome.of(Limit.CPU_WEIGHT, status, asked)
+              .with(Detail.ERRNO, e.name())
+              .with(Detail.CURE, cure);
+      return read.isEmpty() ? none : none.with(Detail.READ_BACK, read);
     }
   }
 }

@@ -6,6 +6,7 @@ import io.ffrtmp.governance.linux.libc.ErrnoException;
 import io.ffrtmp.governance.linux.libc.Libc;
 import io.ffrtmp.governance.linux.libc.Spawn;
 import io.ffrtmp.governance.linux.libc.Strings;
+import io.ffrtmp.governance.linux.process.Image.Format;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -110,11 +111,12 @@ final class Program {
     Image image = readable.get();
     Optional<String> interpreter = image.interpreter().map(name -> absolute(name, directory));
     try {
-      if (image.elf() && interpreter.isPresent()) {
-        checkLoader(interpreter.get(), path);
+      boolean elf = image.format() != Format.OTHER;
+      if (elf && interpreter.isPresent()) {
+        checkLoader(interpreter.get(), path, image.format());
       } else if (interpreter.isPresent()) {
         check(interpreter.get(), directory, path, depth + 1);
-      } else if (!image.elf()) {
+      } else if (!elf) {
         throw failed(Errno.ENOEXEC, what + ": " + reason(Errno.ENOEXEC));
       }
     } catch (SpawnException e) {
@@ -125,11 +127,12 @@ final class Program {
   }
 
   /** The kernel takes an ELF file's interpreter as it is, whatever interpreter that names. */
-  private static void checkLoader(String path, String program) throws SpawnException {
+  private static void checkLoader(String path, String program, Format format)
+      throws SpawnException {
     String what = "interpreter " + path + " of " + program;
     checkFile(path, what);
-    if (!Image.of(path).map(Image::elf).orElse(true)) {
-      throw failed(Errno.ELIBBAD, what + ": no ELF file of this machine");
+    if (Image.of(path).filter(it -> it.format() != format).isPresent()) {
+      throw failed(Errno.ELIBBAD, what + ": no ELF file like that");
     }
   }
 

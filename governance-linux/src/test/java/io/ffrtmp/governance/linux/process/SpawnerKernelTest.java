@@ -224,6 +224,10 @@ class SpawnerKernelTest {
     byte[] hollow = whole.clone();
     hollow[56] = 0; // e_phnum: execve says ENOEXEC, and env(1) would run it as a script
     hollow[57] = 0;
+    byte[] beyond = whole.clone(); // e_phoff: the end of the table is no offset any more
+    ByteBuffer.wrap(beyond).order(ByteOrder.LITTLE_ENDIAN).putLong(32, Long.MAX_VALUE - 15);
+    Path beyondAll = Files.write(dir.resolve("beyond"), beyond);
+    beyondAll.toFile().setExecutable(true);
     Path noHeaders = Files.write(dir.resolve("hollow"), hollow);
     noHeaders.toFile().setExecutable(true);
     Path cutOff = Files.write(dir.resolve("cut"), Arrays.copyOf(whole, 64));
@@ -243,6 +247,7 @@ class SpawnerKernelTest {
     assertFailure(way, Workload.of(noInterpreter.toString()), Step.PROGRAM, "ENOENT");
     assertFailure(way, Workload.of(elf.toString()), Step.PROGRAM, "ENOEXEC");
     assertFailure(way, Workload.of(noHeaders.toString()), Step.PROGRAM, "ENOEXEC");
+    assertFailure(way, Workload.of(beyondAll.toString()), Step.PROGRAM, "ENOEXEC");
     assertFailure(way, Workload.of(cutOff.toString()), Step.PROGRAM, "ENOEXEC");
     assertFailure(way, Workload.of(stub.toString()), Step.PROGRAM, "ENOEXEC");
     assertFailure(way, Workload.of("true", long1), Step.PROGRAM, "E2BIG");
