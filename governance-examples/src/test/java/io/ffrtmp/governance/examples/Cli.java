@@ -5,11 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.ffrtmp.governance.JobResult;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * The packaged command line as a child process, under the JDK of this test. Output goes to files.
@@ -59,17 +62,25 @@ final class Cli {
     return builder.start();
   }
 
+  /** A FIFO that can be read from and written to at once: neither side waits for the other. */
+  static RandomAccessFile fifo(Path path) throws Exception {
+    assertThat(new ProcessBuilder("mkfifo", path.toString()).start().waitFor()).isZero();
+    return new RandomAccessFile(path.toFile(), "rw");
+  }
+
   static JobResult result(Path file) throws IOException {
     return new ObjectMapper().readValue(file.toFile(), JobResult.class);
   }
 
   /** Whether a program is on the PATH, for tests that need one. */
   static boolean has(String program) {
-    for (String directory : System.getenv("PATH").split(":", -1)) {
-      if (Files.isExecutable(Path.of(directory, program))) {
-        return true;
-      }
-    }
-    return false;
+    return find(program).isPresent();
+  }
+
+  static Optional<Path> find(String program) {
+    return Stream.of(System.getenv("PATH").split(":", -1))
+        .map(directory -> Path.of(directory, program))
+        .filter(Files::isExecutable)
+        .findFirst();
   }
 }

@@ -133,6 +133,26 @@ class ExitStatusIT {
   }
 
   @Test
+  void descriptor_ofAFileSystemThatRefusesUs_isNotTakenForClosed() throws Exception {
+    assumeTrue(Cli.ROOT && Files.exists(Path.of("/dev/fuse")), "needs root and FUSE");
+    assumeTrue(Cli.has("perl"), "needs perl");
+    Path place = Files.createDirectory(scratch.resolve("fuse"));
+    String mount = "mount -i -n -t fuse -o fd=3,rootmode=40000,user_id=65534,group_id=65534 none ";
+    String asOutput =
+        " && exec perl -MPOSIX -e 'dup2(POSIX::open(shift, 010000000), 1); exec @ARGV' "; // O_PATH
+    String workload = " sh -c 'link=$(readlink /proc/$$/fd/1); echo $link >&2'";
+    String script =
+        "exec 3<>/dev/fuse; " + mount + place + asOutput + place + " \"$0\" run" + workload;
+    Outcome outcome =
+        Cli.await(
+            scratch,
+            new ProcessBuilder("unshare", "-m", "sh", "-c", script, Cli.LAUNCHER.toString()));
+    assumeTrue(!outcome.err().contains("mount: "), outcome.err());
+
+    assertThat(outcome.err().lines()).contains(place.toString());
+  }
+
+  @Test
   void descriptors_scarce_whatIsWrongIsTold() throws Exception {
     for (int most = 10; most <= 13; most++) { // whichever the shell needs for itself
       Outcome outcome = shell("ulimit -n " + most + "; \"$0\" run true");

@@ -6,11 +6,13 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.ffrtmp.governance.examples.Cli.Outcome;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -27,8 +29,8 @@ class FirstUseIT {
       [ "$goal" = package ] || exit 0
       [ ! -e interrupted ] || { rm interrupted; kill -INT $$; }
       read -r go <wait
-      cp "$JAR" governance-examples/target/new
-      mv governance-examples/target/new governance-examples/target/ffrtmp.jar
+      cp "$JAR" governance-examples/target/$$
+      mv governance-examples/target/$$ governance-examples/target/ffrtmp.jar
       """;
 
   @TempDir Path checkout;
@@ -40,12 +42,14 @@ class FirstUseIT {
     Path bin = Files.createDirectories(checkout.resolve("governance-examples/bin"));
     Files.copy(Cli.LAUNCHER, bin.resolve("ffrtmp"));
     Files.createFile(checkout.resolve("governance-examples/pom.xml"));
-    Path maven = Files.writeString(bin.resolve("mvn"), MAVEN);
-    for (Path each : List.of(maven, bin.resolve("ffrtmp"))) {
-      Files.setPosixFilePermissions(each, PosixFilePermissions.fromString("rwxr-xr-x"));
-    }
+    executable(bin.resolve("mvn"), MAVEN);
     calls = Files.createFile(checkout.resolve("calls"));
     wait = Files.createFile(checkout.resolve("wait"));
+  }
+
+  private static void executable(Path file, String script) throws IOException {
+    Files.writeString(file, script);
+    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
   }
 
   private ProcessBuilder launcher(String... arguments) {
@@ -60,25 +64,53 @@ class FirstUseIT {
   @Test
   void firstUses_together_buildOnce() throws Exception {
     assumeTrue(Cli.has("flock"), "needs flock, which comes with util-linux");
-    Files.delete(wait);
-    assertThat(new ProcessBuilder("mkfifo", wait.toString()).start().waitFor()).isZero();
     Path said = checkout.resolve("said");
     Path saidToo = checkout.resolve("said-too");
-    Process first = Cli.start(launcher("true").redirectError(said.toFile()));
-    await().until(() -> Files.readAllLines(calls).size() == 1);
-    Process second = Cli.start(launcher("sh", "-c", "exit 3").redirectError(saidToo.toFile()));
-    try {
-      await().until(() -> Files.readString(saidToo).contains("ffrtmp: waiting for another build"));
-    } finally {
-      Files.writeString(wait, "go\n", StandardOpenOption.WRITE);
-      assertThat(first.waitFor(1, TimeUnit.MINUTES)).isTrue();
-      assertThat(second.waitFor(1, TimeUnit.MINUTES)).isTrue();
-    }
+    ProcessBuilder second = launcher("sh", "-c", "exit 3").redirectError(saidToo.toFile());
+    together(
+        launcher("true").redirectError(said.toFile()),
+        second,
+        () -> Files.readString(saidToo).contains("ffrtmp: waiting for another build"));
 
-    assertThat(first.exitValue()).isZero();
-    assertThat(second.exitValue()).isEqualTo(3);
     assertThat(calls).hasContent("package");
     assertThat(said).content().startsWith("ffrtmp: building ").doesNotContain("\033");
+  }
+
+  @Test
+  void firstUses_togetherWithoutFlock_cleanNothing() throws Exception {
+    Path programs = Files.createDirectory(checkout.resolve("programs"));
+    for (String each : List.of("cp", "grep", "mkdir", "mv", "readlink", "rm", "sh", "true")) {
+      String command = "exec " + Cli.find(each).orElseThrow() + " \"$@\"";
+      executable(programs.resolve(each), "#!/bin/sh\n" + command + "\n");
+    }
+    ProcessBuilder first = launcher("true");
+    ProcessBuilder second = launcher("sh", "-c", "exit 3");
+    for (ProcessBuilder each : List.of(first, second)) {
+      each.environment().put("PATH", checkout.resolve("governance-examples/bin") + ":" + programs);
+    }
+    together(first, second, () -> Files.readAllLines(calls).size() > 1);
+
+    assertThat(calls).hasContent("package\npackage");
+  }
+
+  /** The second begins while the first builds; both go on once that has been seen. */
+  private void together(ProcessBuilder one, ProcessBuilder other, Callable<Boolean> seen)
+      throws Exception {
+    Files.delete(wait);
+    List<Process> started = new ArrayList<>();
+    try (RandomAccessFile gate = Cli.fifo(wait)) {
+      started.add(Cli.start(one));
+      await().until(() -> Files.readAllLines(calls).size() == 1);
+      started.add(Cli.start(other));
+      await().until(seen);
+      gate.writeBytes("go\ngo\n");
+      for (Process each : started) {
+        assertThat(each.waitFor(1, TimeUnit.MINUTES)).isTrue();
+      }
+    } finally {
+      started.forEach(Process::destroyForcibly);
+    }
+    assertThat(started).extracting(Process::exitValue).containsExactly(0, 3);
   }
 
   @Test
