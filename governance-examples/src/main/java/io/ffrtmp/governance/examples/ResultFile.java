@@ -146,7 +146,7 @@ final class ResultFile {
         : directory(path).toRealPath().resolve(path.getFileName());
   }
 
-  /** Whether nobody but others may rename what is there, or over it (rename(2), EPERM). */
+  /** Whether a sticky directory keeps us from renaming over it (rename(2), EPERM). */
   private static boolean heldByAnother(Path target) throws IOException {
     if (Files.notExists(target)) {
       return false;
