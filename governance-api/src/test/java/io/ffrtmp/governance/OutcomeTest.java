@@ -31,6 +31,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Domain(Vocabulary.class)
 @Domain(DomainContext.Global.class)
 class OutcomeTest {
+  private static final Set<Detail> EFFECTIVE = Set.of(Detail.EFFECTIVE, Detail.EFFECTIVE_AT);
 
   @ParameterizedTest
   @ValueSource(ints = {-1, 256, Integer.MIN_VALUE, Integer.MAX_VALUE})
@@ -89,8 +90,9 @@ class OutcomeTest {
     assertThat(changed.asked()).isEqualTo(outcome.asked());
     assertThat(changed.status()).isEqualTo(status);
     for (Detail each : Detail.values()) {
-      assertThat(changed.get(each))
-          .isEqualTo(each == detail ? Optional.of("new") : outcome.get(each));
+      boolean gone = EFFECTIVE.contains(each) && !status.inForce(); // nothing holds any more
+      Optional<String> kept = each == detail ? Optional.of("new") : outcome.get(each);
+      assertThat(changed.get(each)).isEqualTo(gone ? Optional.empty() : kept);
     }
     assertThat(outcome).hasToString(before);
   }
