@@ -31,8 +31,8 @@ enum Row {
   static final List<Row> USUAL = Arrays.stream(values()).filter(row -> row != HEAP).toList();
 
   /**
-   * Those that are about our own instructions. HotSpot compiles to the end what was called 5,000
-   * times and then profiled; a method that is called once a job is through after some 15,000 jobs.
+   * Those that are about our own instructions: HotSpot takes thousands of rounds to compile to the
+   * end what each calls once.
    */
   private static final Set<Row> COMPILED =
       EnumSet.of(SPAWN, WARM, COLD, CREATE, ATTACH, ATTACH_COLD, WATCH);
