@@ -78,9 +78,11 @@ enum Control {
         this == CPU_WEIGHT
             ? effective.equals(wanted)
             : held(effective) && tighten(effective, wanted).equals(effective);
+    if (!kept) {
+      return outcome.status(Status.LOST);
+    }
     boolean written = held(outcome.readBack().orElseThrow()); // else nobody knows
-    outcome = kept ? outcome : outcome.status(Status.LOST);
-    return kept && written ? outcome.with(Detail.WRITTEN, wanted) : outcome;
+    return written ? outcome.with(Detail.WRITTEN, wanted) : outcome;
   }
 
   /** What v1 refused, as the ancestor that holds the job has less. */
@@ -127,7 +129,7 @@ enum Control {
       LimitOutcome found = verify(files, group, outcome.asked());
       if (!found.status().inForce()) {
         return lost(outcome);
-      } else if (outcome.errno().isPresent()) {
+      } else if (wasRefused(outcome)) {
         return refused(found);
       }
       return outcome.get(Detail.WRITTEN).map(it -> found.with(Detail.WRITTEN, it)).orElse(found);
@@ -138,9 +140,13 @@ enum Control {
 
   private static LimitOutcome lost(LimitOutcome outcome) {
     LimitOutcome lost = outcome.status(Status.LOST);
-    boolean refused = outcome.cure().isPresent(); // by v1, beneath what held then
     String file = outcome.get(Detail.FILE).orElseThrow();
-    return refused ? lost.with(Detail.CURE, "write it to " + file + " now") : lost;
+    return wasRefused(outcome) ? lost.with(Detail.CURE, "write it to " + file + " now") : lost;
+  }
+
+  /** {@link #refused}: what is in force has no other errno at the start. */
+  private static boolean wasRefused(LimitOutcome outcome) {
+    return outcome.errno().isPresent();
   }
 
   /** Whether a limit that can't be read is not there; else that proves nothing. */

@@ -341,6 +341,10 @@ class SpawnerKernelTest {
       throws Exception {
     Path program = script(dir.resolve("program"), "");
     Path text = script(dir.resolve("text"), "no loader\n");
+    Path narrower = script(dir.resolve("narrower"), "");
+    Path wider = script(dir.resolve("wider"), "");
+    Files.write(narrower, ImageTest.elf(false, 0, "/lib/loader"));
+    Files.write(wider, ImageTest.elf(true, 0, "/lib/loader"));
     Workload plain = Workload.of(program.toString());
     for (int at : List.of(0, 8192)) {
       for (boolean wide : List.of(true, false)) {
@@ -348,6 +352,9 @@ class SpawnerKernelTest {
         assertFailure(way, plain, Step.PROGRAM, "ENOENT");
         assertFailure(way, plain.environment("a.b", "needs env(1)"), Step.PROGRAM, "ENOENT");
         Files.write(program, ImageTest.elf(wide, at, text.toString()));
+        assertFailure(way, plain.environment("a.b", "needs env(1)"), Step.PROGRAM, "ELIBBAD");
+        Path other = wide ? narrower : wider;
+        Files.write(program, ImageTest.elf(wide, at, other.toString()));
         assertFailure(way, plain.environment("a.b", "needs env(1)"), Step.PROGRAM, "ELIBBAD");
       }
     }
