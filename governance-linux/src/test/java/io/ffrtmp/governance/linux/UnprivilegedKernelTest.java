@@ -31,6 +31,7 @@ import io.ffrtmp.governance.StartedJob;
 import io.ffrtmp.governance.Stdio;
 import io.ffrtmp.governance.Verdict;
 import io.ffrtmp.governance.Workload;
+import io.ffrtmp.governance.linux.libc.Libc;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -239,6 +240,30 @@ class UnprivilegedKernelTest {
   @Test
   void weight_above100_isDeniedWithErrnoAndCure() throws Exception {
     asNobody(LargeWeight.class).succeed();
+  }
+
+  static final class NicedJvm {
+    public static void main(String[] args) throws Exception {
+      Path thread = Path.of("/proc/thread-self").toRealPath();
+      Libc.setpriority(Integer.parseInt(thread.getFileName().toString()), 10);
+      try (Governor governor = open()) {
+        StartedJob job =
+            governor.start(Workload.of("sleep", "60").limits(Limits.NONE.cpuWeight(50)));
+        LimitOutcome outcome = job.receipt().limits().get(0);
+        assertThat(outcome.status()).as("%s", outcome).isEqualTo(Status.DENIED);
+        assertThat(outcome.errno().orElse("none")).isIn("EPERM", "EACCES");
+        assertThat(outcome.cure().orElseThrow()).contains("below our own");
+        String told = "nice 10" + outcome.readBack().map(autogroup -> ", " + autogroup).orElse("");
+        assertThat(readBack(job.pid())).contains(told);
+        job.kill();
+        job.await();
+      }
+    }
+  }
+
+  @Test
+  void weight_belowANicedJvms_isDeniedAndWhatItsAutogroupHasIsTold() throws Exception {
+    asNobody(NicedJvm.class).succeed();
   }
 
   private static final Limits OTHERS =
